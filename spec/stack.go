@@ -1,0 +1,224 @@
+// Package spec is the spec as data: it loads a Compose file with its
+// x-swarmward extension, reports everything that is wrong with it, and lowers
+// it to the Swarm API objects that `docker stack deploy` would create.
+//
+// The package knows no Docker client. Lowered objects refer to networks,
+// secrets and configs by name, never by id.
+package spec
+
+import (
+	"time"
+
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/api/types/volume"
+)
+
+// Labels that `docker stack deploy` writes, and ours. Ours are service-level
+// (or object-level) labels only: a container label would restart tasks.
+const (
+	LabelNamespace = "com.docker.stack.namespace"
+	LabelImage     = "com.docker.stack.image"
+)
+
+// Stack is one loaded spec. All lists are sorted by Key.
+type Stack struct {
+	Name string
+	// Revision identifies the input: a commit where the source knows one,
+	// otherwise a short hash over every input file and variable used.
+	Revision string
+	Files    []string // the files it was read from, as the user named them
+
+	Services []Service
+	Networks []Network
+	Volumes  []Volume
+	Secrets  []Secret
+	Configs  []Config
+
+	Settings Settings
+	Warnings []Finding // what validation found that does not stop the stack
+}
+
+// Condition says what a dependent service waits for.
+type Condition string
+
+// The conditions of Compose's depends_on.
+const (
+	ServiceStarted               Condition = "service_started"
+	ServiceHealthy               Condition = "service_healthy"
+	ServiceCompletedSuccessfully Condition = "service_completed_successfully"
+)
+
+// Service is one service of the spec, lowered.
+type Service struct {
+	Key string // the name in the file; Spec.Name is "<stack>_<key>"
+	// Spec refers to networks, secrets and configs by full name:
+	// TaskTemplate.Networks[].Target, SecretReference.SecretName (SecretID is
+	// empty) and ConfigReference.ConfigName (ConfigID is empty). For a secret or
+	// config of this stack that is the name of its first revision.
+	Spec      swarm.ServiceSpec
+	DependsOn map[string]Condition // by service key
+}
+
+// Network is a top-level network of the spec.
+type Network struct {
+	Key, Name string
+	External  bool // must exist; never created
+	Explicit  bool // the spec gave a name: of its own
+	Create    network.CreateOptions
+}
+
+// Volume is a top-level volume of the spec.
+type Volume struct {
+	Key, Name string
+	External  bool
+	Explicit  bool
+	Create    volume.CreateOptions
+	MountedBy []string // keys of the services that mount it, sorted
+}
+
+// Secret is a top-level secret of the spec with its content.
+type Secret struct {
+	Key, Name string           // Name is the first revision's
+	External  bool             // must exist; Data is nil
+	Spec      swarm.SecretSpec // Data is left empty: the content is in Data below
+	Data      Sensitive
+}
+
+// Config is a top-level config of the spec; its content is Spec.Data.
+type Config struct {
+	Key, Name string // Name is the first revision's
+	External  bool
+	Spec      swarm.ConfigSpec
+}
+
+// Settings is the decoded x-swarmward extension, defaults filled in.
+type Settings struct {
+	Checks         []Check // sorted by name
+	OnCheckFailure string  // report (default) or rollback
+	Ignore         []string
+	Images         Images
+	Prune          bool // default true
+	Allow          []string
+	Timeout        time.Duration // convergence, per service; default 5m
+	Lint           Lint
+}
+
+// Images says when a registry is asked for an image's digest.
+type Images struct {
+	Resolve string // changed (default), always or never
+}
+
+// Lint silences lint rules by name.
+type Lint struct {
+	Off []string
+}
+
+// Check is one functional check. Exactly one of Redis, Centrifugo, HTTP and
+// TCP is set.
+type Check struct {
+	Name     string
+	Timeout  time.Duration // one try; default 5s
+	Interval time.Duration // between passes; default 30s
+	Grace    time.Duration // after a rollout, how long it may fail; default 30s
+	Retries  int           // tries before it counts as failed outside the grace; default 1
+
+	Redis      *RedisCheck
+	Centrifugo *CentrifugoCheck
+	HTTP       *HTTPCheck
+	TCP        *TCPCheck
+}
+
+// Kind is the name of the variant that is set, as the spec writes it.
+func (c Check) Kind() string {
+	switch {
+	case c.Redis != nil:
+		return "redis"
+	case c.Centrifugo != nil:
+		return "centrifugo"
+	case c.HTTP != nil:
+		return "http"
+	case c.TCP != nil:
+		return "tcp"
+	}
+	return ""
+}
+
+// Target is where a check connects to: a port of a service of this stack, or
+// an explicit host:port in Connect, which wins.
+type Target struct {
+	Service string // key of a service of this stack
+	Port    int    // container port
+	Connect string // host:port, explicit
+}
+
+// Target of the check, whatever its kind.
+func (c Check) Target() Target {
+	switch {
+	case c.Redis != nil:
+		return c.Redis.Target
+	case c.Centrifugo != nil:
+		return c.Centrifugo.Target
+	case c.HTTP != nil:
+		return c.HTTP.Target
+	case c.TCP != nil:
+		return c.TCP.Target
+	}
+	return Target{}
+}
+
+// RedisCheck writes a key with a fresh value, reads it back and compares.
+type RedisCheck struct {
+	Target   Target
+	Username string
+	Password Credential
+	Key      string // default redis-health-check
+	Database int
+}
+
+// CentrifugoCheck asks the health endpoint and the authenticated server API.
+type CentrifugoCheck struct {
+	Target      Target
+	APIKey      Credential
+	TokenSecret Credential // what the application signs its tokens with
+}
+
+// HTTPCheck requests URL and compares the answer.
+type HTTPCheck struct {
+	Target Target
+	URL    string // absolute; with Target set its host is only the Host header and SNI
+	Method string // default GET
+	Status []int  // default 200
+	Body   string // when set: the trimmed body must equal it
+}
+
+// TCPCheck opens a connection.
+type TCPCheck struct {
+	Target Target
+}
+
+// Credential names a secret of the stack. The zero value means none.
+type Credential struct {
+	Secret string // key of a top-level secret
+}
+
+// SecretData is the content of the secret with that key; false when the spec
+// does not hold it (external, or no such key).
+func (s *Stack) SecretData(key string) (Sensitive, bool) {
+	for _, x := range s.Secrets {
+		if x.Key == key && !x.External {
+			return x.Data, true
+		}
+	}
+	return nil, false
+}
+
+// Service returns the service with that key.
+func (s *Stack) Service(key string) (Service, bool) {
+	for _, x := range s.Services {
+		if x.Key == key {
+			return x, true
+		}
+	}
+	return Service{}, false
+}
