@@ -1,0 +1,205 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// ErrStale is what Engine.Do wraps when the object changed since it was
+// observed ("update out of sequence").
+var ErrStale = errors.New("the object has changed since it was looked at")
+
+// errNotStarted marks a step whose dependency failed.
+var errNotStarted = errors.New("not started")
+
+// step is one node of a pass: a write, the wait for a service, or the checks
+// that gate what depends on it. It begins when all it needs have succeeded.
+type step struct {
+	id    string
+	needs []string
+	heavy bool // counts against the bound on parallel Engine calls
+	run   func(context.Context) error
+}
+
+// runSteps runs every step whose needs succeed, at most parallel heavy ones at
+// a time, and returns each step's error; errNotStarted where a need failed.
+// Needs that are not among the steps count as succeeded.
+func runSteps(ctx context.Context, steps []step, parallel int) map[string]error {
+	type node struct {
+		done chan struct{}
+		err  error
+	}
+	nodes := make(map[string]*node, len(steps))
+	for _, s := range steps {
+		nodes[s.id] = &node{done: make(chan struct{})}
+	}
+	slots := semaphore.NewWeighted(int64(parallel))
+	for _, s := range steps {
+		n := nodes[s.id]
+		go func() {
+			defer close(n.done)
+			for _, id := range s.needs {
+				if d, ok := nodes[id]; ok {
+					if <-d.done; d.err != nil {
+						n.err = fmt.Errorf("%w: %s failed", errNotStarted, id)
+						return
+					}
+				}
+			}
+			if s.heavy {
+				if n.err = slots.Acquire(ctx, 1); n.err != nil {
+					return
+				}
+				defer slots.Release(1)
+			}
+			if n.err = ctx.Err(); n.err == nil {
+				n.err = s.run(ctx)
+			}
+		}()
+	}
+	out := make(map[string]error, len(nodes))
+	for id, n := range nodes {
+		<-n.done
+		out[id] = n.err
+	}
+	return out
+}
+
+func changeID(k Kind, object string) string { return string(k) + " " + object }
+func awaitID(key string) string             { return "convergence of " + key }
+func gateID(key string) string              { return "checks of " + key }
+
+// steps turns a plan into steps. A service waits for the networks, secrets and
+// configs that it names, and for what depends_on says: that the other service
+// has converged and, for service_healthy, that the checks on it passed, also
+// when the other service itself does not change.
+func (p *pass) steps() []step {
+	var out []step
+	changed := map[string]bool{}
+	for _, c := range p.plan.Changes {
+		if c.Write == nil || c.AfterChecks {
+			continue
+		}
+		changed[c.Object] = changed[c.Object] || c.Kind == KindService
+		out = append(out, step{
+			id: changeID(c.Kind, c.Object), heavy: true, needs: p.needs(c),
+			run: func(ctx context.Context) error { return p.change(ctx, c) },
+		})
+	}
+	for _, s := range p.stack.Services {
+		out = append(out, step{
+			id: awaitID(s.Key), needs: []string{changeID(KindService, s.Spec.Name)},
+			run: func(ctx context.Context) error { return p.await(ctx, s) },
+		}, step{
+			id: gateID(s.Key), needs: []string{awaitID(s.Key)},
+			run: func(ctx context.Context) error { return p.gate(ctx, s) },
+		})
+	}
+	return out
+}
+
+func (p *pass) needs(c Change) []string {
+	if c.Kind != KindService {
+		return nil
+	}
+	var sp swarm.ServiceSpec
+	switch w := c.Write.(type) {
+	case CreateService:
+		sp = w.Spec
+	case UpdateService:
+		sp = w.Spec
+	}
+	var out []string
+	for _, n := range sp.TaskTemplate.Networks {
+		out = append(out, changeID(KindNetwork, n.Target))
+	}
+	if cs := sp.TaskTemplate.ContainerSpec; cs != nil {
+		for _, r := range cs.Secrets {
+			out = append(out, changeID(KindSecret, r.SecretName))
+		}
+		for _, r := range cs.Configs {
+			out = append(out, changeID(KindConfig, r.ConfigName))
+		}
+	}
+	s, _ := p.stack.Service(c.Name)
+	for dep, cond := range s.DependsOn {
+		out = append(out, awaitID(dep))
+		if cond == spec.ServiceHealthy {
+			out = append(out, gateID(dep))
+		}
+	}
+	return out
+}
+
+// staleTries bounds how often a write meets a Swarm that has moved on. While
+// an update rolls, the Swarm itself moves the version several times a second.
+const staleTries = 10
+
+// change makes one change; when the object has moved on since the plan, it is
+// observed and compared again, and only what still differs is written.
+func (p *pass) change(ctx context.Context, c Change) error {
+	p.report(Event{Phase: PhaseApply, Subject: subject(c), State: "started", Message: string(c.Action)})
+	w := c.Write
+	for try := 1; ; try++ {
+		err := p.do(ctx, w)
+		if !errors.Is(err, ErrStale) || try == staleTries {
+			p.result(c, err)
+			return err
+		}
+		if err := pause(ctx, time.Duration(try)*50*time.Millisecond); err != nil {
+			return err
+		}
+		seen, err := p.Engine.Observe(ctx, p.stack)
+		if err != nil {
+			p.result(c, err)
+			return err
+		}
+		again, ok := p.Differ.Diff(p.stack, seen).find(c.Kind, c.Object)
+		if !ok || again.Write == nil {
+			p.result(c, nil)
+			return nil
+		}
+		w = again.Write
+	}
+}
+
+// drain is how long a write that is under way may go on after ctx ended: one
+// that is cut off may or may not have been made.
+const drain = 8 * time.Second
+
+func (r *Reconciler) do(ctx context.Context, w Write) error {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(drain, cancel) })()
+	return r.Engine.Do(lasting, w)
+}
+
+func (p *Plan) find(k Kind, object string) (Change, bool) {
+	for _, c := range p.Changes {
+		if c.Kind == k && c.Object == object {
+			return c, true
+		}
+	}
+	return Change{}, false
+}
+
+func subject(c Change) string { return string(c.Kind) + " " + c.Name }
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,124 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// network compares a network, which Swarm cannot change in place. One with a
+// name of its own that swarmward did not create is used, not owned: its
+// differences are notes.
+func (x *diffing) network(n spec.Network) {
+	c := Change{Kind: KindNetwork, Name: n.Key, Object: n.Name}
+	live, ok := x.seen.Networks[n.Name]
+	switch {
+	case !ok && n.External:
+		c.Action, c.Cause = ActionBlocked, "the spec says it is external, but the Swarm does not have it"
+		c.Remedy = []string{"docker network create --driver overlay --attachable " + n.Name}
+	case !ok:
+		c.Action, c.Impact, c.Cause = ActionCreate, ImpactNone, "not in the Swarm yet"
+		o := n.Create
+		o.Labels = maps.Clone(o.Labels)
+		if o.Labels == nil {
+			o.Labels = map[string]string{}
+		}
+		o.Labels[LabelManaged] = "true"
+		c.Write = CreateNetwork{Name: n.Name, Options: o}
+	case n.External:
+		x.plan.Unchanged++
+		return
+	default:
+		c.Fields = networkFields("networks."+n.Key, live, n, x.ignored)
+		if len(c.Fields) == 0 {
+			x.plan.Unchanged++
+			return
+		}
+		if n.Explicit && live.Labels[LabelManaged] == "" {
+			x.plan.Unchanged++
+			c.Action = ActionNote
+			c.Notes = []string{"made by somebody else and used as it is"}
+			break
+		}
+		c.Action, c.Impact, c.Tasks = ActionBlocked, ImpactRecreate, x.attached(live.Name)
+		c.Cause = "Swarm cannot change a network in place"
+		c.Remedy = x.replaceNetwork(live.Name)
+	}
+	x.add(c)
+}
+
+// networkFields compares what the spec says; what it leaves out, Swarm chooses
+// (subnets, vxlan ids), and right after creation the Engine reports neither
+// driver nor IPAM.
+func networkFields(prefix string, live network.Summary, n spec.Network, ignored func(string) bool) []FieldChange {
+	var out []FieldChange
+	add := func(name, was, is string) {
+		path := prefix + "." + name
+		if was != is && (ignored == nil || !ignored(path)) {
+			out = append(out, FieldChange{Path: path, Old: &was, New: &is})
+		}
+	}
+	if live.Driver != "" && n.Create.Driver != "" {
+		add("driver", live.Driver, n.Create.Driver)
+	}
+	add("attachable", strconv.FormatBool(live.Attachable), strconv.FormatBool(n.Create.Attachable))
+	add("internal", strconv.FormatBool(live.Internal), strconv.FormatBool(n.Create.Internal))
+	add("enable_ipv6", strconv.FormatBool(live.EnableIPv6), strconv.FormatBool(n.Create.EnableIPv6 != nil && *n.Create.EnableIPv6))
+	if n.Create.IPAM != nil && len(n.Create.IPAM.Config) > 0 && live.Driver != "" {
+		add("ipam", ipamText(live.IPAM.Config), ipamText(n.Create.IPAM.Config))
+	}
+	for _, k := range sortedKeys(n.Create.Options) {
+		add("driver_opts."+quoteKey(k), live.Options[k], n.Create.Options[k])
+	}
+	for _, k := range sortedKeys(n.Create.Labels) {
+		add("labels."+quoteKey(k), live.Labels[k], n.Create.Labels[k])
+	}
+	return out
+}
+
+// ipamText leaves out the gateway where the spec does: Swarm fills it in.
+func ipamText(cfg []network.IPAMConfig) string {
+	var subnets []string
+	for _, c := range cfg {
+		subnets = append(subnets, c.Subnet)
+	}
+	slices.Sort(subnets)
+	b, _ := json.Marshal(subnets)
+	return string(b)
+}
+
+// attached counts the tasks on a network.
+func (x *diffing) attached(name string) int {
+	n := 0
+	for _, s := range x.seen.Services {
+		for _, a := range s.Spec.TaskTemplate.Networks {
+			if a.Target == name {
+				n += len(x.runningTasks(s.ID))
+			}
+		}
+	}
+	return n
+}
+
+func (x *diffing) replaceNetwork(name string) []string {
+	var users []string
+	for _, full := range sortedKeys(x.seen.Services) {
+		for _, a := range x.seen.Services[full].Spec.TaskTemplate.Networks {
+			if a.Target == name {
+				users = append(users, full)
+			}
+		}
+	}
+	var out []string
+	if len(users) > 0 {
+		out = append(out, "docker service rm "+strings.Join(users, " "))
+	}
+	return append(out, fmt.Sprintf("docker network rm %s", name), "swarmward apply")
+}

@@ -1,0 +1,259 @@
+package reconcile
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// Swarm can change neither a secret nor a config: new content becomes the next
+// revision, NAME.r2, NAME.r3, …, and the services are pointed at it.
+
+// revisionOf says which revision of base the name is; 0 when it is none.
+func revisionOf(name, base string) int {
+	if name == base {
+		return 1
+	}
+	_, digits, ok := cutLast(name, ".r")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < 2 || revisionName(base, n) != name {
+		return 0
+	}
+	return n
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// revisionName keeps to Swarm's 64 characters by shortening the base.
+func revisionName(base string, n int) string {
+	if n <= 1 {
+		return base
+	}
+	suffix := ".r" + strconv.Itoa(n)
+	return base[:min(len(base), 64-len(suffix))] + suffix
+}
+
+// revisions lists the numbers of base's live revisions, newest first.
+func revisions[V any](live map[string]V, base string) []int {
+	var out []int
+	for name := range live {
+		if n := revisionOf(name, base); n > 0 {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	slices.Reverse(out)
+	return out
+}
+
+func (x *diffing) secret(s spec.Secret) {
+	c := Change{Kind: KindSecret, Name: s.Key, Object: s.Name}
+	if s.External {
+		x.external(c, hasKey(x.seen.Secrets, s.Name), "printf … | docker secret create "+s.Name+" -")
+		return
+	}
+	revs := revisions(x.seen.Secrets, s.Name)
+	for _, n := range revs {
+		live := x.seen.Secrets[revisionName(s.Name, n)]
+		if x.sameSecret(live, s) {
+			x.useSecret(c, live, s)
+			return
+		}
+	}
+	// One that was there before swarmward: its content cannot be read, so it
+	// is taken to be the spec's until a check says otherwise.
+	if len(revs) == 1 && x.seen.Secrets[revisionName(s.Name, revs[0])].Spec.Labels[LabelFingerprint] == "" {
+		x.adoptSecret(c, x.seen.Secrets[revisionName(s.Name, revs[0])], s)
+		return
+	}
+	next := 1
+	c.Cause = "not in the Swarm yet"
+	if len(revs) > 0 {
+		next = revs[0] + 1
+		c.Cause = "its content changed"
+		c.Fields = []FieldChange{{Path: "secrets." + s.Key + ".content", Sensitive: true}}
+	}
+	name := revisionName(s.Name, next)
+	x.current[s.Name] = name
+	sp := s.Spec
+	sp.Name, sp.Data = name, []byte(s.Data)
+	sp.Labels = withLabels(s.Spec.Labels, map[string]string{
+		LabelManaged: "true", LabelFingerprint: x.Fingerprints.Of(name, []byte(s.Data)),
+	})
+	c.Action, c.Impact, c.Object = ActionCreate, ImpactNone, name
+	c.Write = CreateSecret{Spec: sp}
+	x.add(c)
+	x.retire(KindSecret, s.Key, s.Name, revs, func(name string) (string, bool) {
+		o := x.seen.Secrets[name]
+		return o.ID, o.Spec.Labels[LabelManaged] != ""
+	})
+}
+
+func (x *diffing) sameSecret(live swarm.Secret, s spec.Secret) bool {
+	f := live.Spec.Labels[LabelFingerprint]
+	return f != "" && driverName(live.Spec.Templating) == driverName(s.Spec.Templating) &&
+		x.Fingerprints.Match(f, []byte(s.Data))
+}
+
+func driverName(d *swarm.Driver) string {
+	if d == nil {
+		return ""
+	}
+	return d.Name
+}
+
+// useSecret settles on a revision whose content is right, and updates its
+// labels where the spec's differ.
+func (x *diffing) useSecret(c Change, live swarm.Secret, s spec.Secret) {
+	x.current[s.Name] = live.Spec.Name
+	x.retire(KindSecret, s.Key, s.Name, revisions(x.seen.Secrets, s.Name), func(name string) (string, bool) {
+		o := x.seen.Secrets[name]
+		return o.ID, o.Spec.Labels[LabelManaged] != "" && name != live.Spec.Name
+	})
+	labels, fields := x.labelFields("secrets."+s.Key, live.Spec.Labels, s.Spec.Labels)
+	if len(fields) == 0 {
+		x.plan.Unchanged++
+		return
+	}
+	sp := live.Spec
+	sp.Labels = labels
+	c.Action, c.Impact, c.Cause, c.Fields, c.Object = ActionUpdate, ImpactNone, "labels differ", fields, live.Spec.Name
+	c.Write = LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}
+	x.add(c)
+}
+
+func (x *diffing) adoptSecret(c Change, live swarm.Secret, s spec.Secret) {
+	x.current[s.Name] = live.Spec.Name
+	sp := live.Spec
+	sp.Labels = withLabels(live.Spec.Labels, map[string]string{
+		LabelFingerprint: x.Fingerprints.Of(live.Spec.Name, []byte(s.Data)), LabelUnverified: "true",
+	})
+	c.Action, c.Impact, c.Object = ActionAdopt, ImpactNone, live.Spec.Name
+	c.Cause = "was there before; Swarm does not tell its content, so the spec's is taken for it until a check fails"
+	c.Write = LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}
+	x.add(c)
+}
+
+func (x *diffing) config(s spec.Config) {
+	c := Change{Kind: KindConfig, Name: s.Key, Object: s.Name}
+	if s.External {
+		x.external(c, hasKey(x.seen.Configs, s.Name), "docker config create "+s.Name+" FILE")
+		return
+	}
+	revs := revisions(x.seen.Configs, s.Name)
+	for _, n := range revs {
+		live := x.seen.Configs[revisionName(s.Name, n)]
+		if bytes.Equal(live.Spec.Data, s.Spec.Data) && driverName(live.Spec.Templating) == driverName(s.Spec.Templating) {
+			x.useConfig(c, live, s, revs)
+			return
+		}
+	}
+	next := 1
+	c.Cause = "not in the Swarm yet"
+	if len(revs) > 0 {
+		next = revs[0] + 1
+		c.Cause = "its content changed"
+		was := x.seen.Configs[revisionName(s.Name, revs[0])]
+		c.Fields = x.contentFields("configs."+s.Key, was.Spec, s.Spec)
+	}
+	name := revisionName(s.Name, next)
+	x.current[s.Name] = name
+	sp := s.Spec
+	sp.Name = name
+	sp.Labels = withLabels(s.Spec.Labels, map[string]string{LabelManaged: "true"})
+	c.Action, c.Impact, c.Object = ActionCreate, ImpactNone, name
+	c.Write = CreateConfig{Spec: sp}
+	x.add(c)
+	x.retire(KindConfig, s.Key, s.Name, revs, x.ownedConfig(""))
+}
+
+func (x *diffing) contentFields(prefix string, was, is swarm.ConfigSpec) []FieldChange {
+	w := walker{prefix: prefix, redact: x.redact}
+	if !bytes.Equal(was.Data, is.Data) {
+		w.record("content", keepsTasks, false, text(string(was.Data)), text(string(is.Data)))
+	}
+	if a, b := driverName(was.Templating), driverName(is.Templating); a != b {
+		w.record("template_driver", keepsTasks, false, &a, &b)
+	}
+	return w.changes
+}
+
+func (x *diffing) useConfig(c Change, live swarm.Config, s spec.Config, revs []int) {
+	x.current[s.Name] = live.Spec.Name
+	x.retire(KindConfig, s.Key, s.Name, revs, x.ownedConfig(live.Spec.Name))
+	labels, fields := x.labelFields("configs."+s.Key, live.Spec.Labels, s.Spec.Labels)
+	if len(fields) == 0 {
+		x.plan.Unchanged++
+		return
+	}
+	sp := live.Spec
+	sp.Labels = labels
+	c.Action, c.Impact, c.Cause, c.Fields, c.Object = ActionUpdate, ImpactNone, "labels differ", fields, live.Spec.Name
+	c.Write = LabelConfig{ID: live.ID, Version: live.Version, Spec: sp}
+	x.add(c)
+}
+
+func (x *diffing) ownedConfig(except string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		o := x.seen.Configs[name]
+		return o.ID, o.Spec.Labels[LabelManaged] != "" && name != except
+	}
+}
+
+// retire plans the removal of revisions that swarmward made and that are no
+// longer used, for after the checks have passed.
+func (x *diffing) retire(kind Kind, key, base string, revs []int, owned func(name string) (string, bool)) {
+	for _, n := range revs {
+		name := revisionName(base, n)
+		id, ok := owned(name)
+		if !ok || name == x.current[base] {
+			continue
+		}
+		x.add(Change{
+			Kind: kind, Name: key, Object: name, Action: ActionRemove, Impact: ImpactNone,
+			Cause: "replaced by " + x.current[base] + "; removed once the checks have passed",
+			Write: Remove{Kind: kind, ID: id, Name: name}, AfterChecks: true,
+		})
+	}
+}
+
+func (x *diffing) external(c Change, exists bool, remedy string) {
+	if exists {
+		x.plan.Unchanged++
+		return
+	}
+	c.Action, c.Cause = ActionBlocked, fmt.Sprintf("the spec says it is external, but the Swarm has no %s of that name", c.Kind)
+	c.Remedy = []string{remedy}
+	x.add(c)
+}
+
+// labelFields compares labels other than our own, and merges ours into the
+// result.
+func (x *diffing) labelFields(prefix string, live, want map[string]string) (map[string]string, []FieldChange) {
+	w := walker{prefix: prefix, ignored: x.ignored, redact: x.redact}
+	merged := w.maps(field{secretive: true}, "labels", keepsTasks, reflectMap(live), reflectMap(want))
+	return merged.Interface().(map[string]string), w.changes
+}
+
+func withLabels(base, more map[string]string) map[string]string {
+	out := maps.Clone(base)
+	if out == nil {
+		out = map[string]string{}
+	}
+	maps.Copy(out, more)
+	return out
+}
+
+func hasKey[V any](m map[string]V, k string) bool { _, ok := m[k]; return ok }

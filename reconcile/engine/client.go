@@ -1,0 +1,65 @@
+// Package engine is the adapter to the Docker Engine, and the only importer of
+// its client: it observes the Swarm, makes one call per write, turns names into
+// ids when it writes and ids into names when it reads, and finds the ways to a
+// service's port.
+//
+// A network, secret or config that a write names may have been created a
+// moment ago; ids are looked up when they are needed, never guessed.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/client"
+
+	"github.com/swarmward/swarmward/reconcile"
+)
+
+// Engine talks to one Docker Engine. It is safe for concurrent use.
+type Engine struct {
+	api *client.Client
+	log *slog.Logger
+
+	mu  sync.Mutex
+	ids map[reconcile.Kind]map[string]string // name -> id
+}
+
+var _ reconcile.Engine = (*Engine)(nil)
+
+// callTimeout bounds every call. A manager without a quorum answers its first
+// call after 20 s; a follower whose leader was killed after some 13 s.
+const callTimeout = 30 * time.Second
+
+// New connects as the docker CLI does: DOCKER_HOST, DOCKER_TLS_VERIFY,
+// DOCKER_CERT_PATH, DOCKER_API_VERSION; the API version is negotiated. It makes
+// no call yet. log may be nil.
+func New(log *slog.Logger) (*Engine, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, fmt.Errorf("docker: %w; check DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", err)
+	}
+	return &Engine{api: api, log: log}, nil
+}
+
+// Close releases the connections.
+func (e *Engine) Close() error { return e.api.Close() }
+
+// preflight makes sure that this Engine is a manager that can speak for the
+// Swarm: elsewhere some lists answer happily with local data alone.
+func (e *Engine) preflight(ctx context.Context) (system.Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return info, e.explain("docker", err)
+	}
+	return info, notManager(info)
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/client"
+
+	"github.com/swarmward/swarmward/reconcile"
+)
+
+// notManager tells why a node cannot be asked about its Swarm; nil when it can.
+func notManager(info system.Info) error {
+	s := info.Swarm
+	switch s.LocalNodeState {
+	case swarm.LocalNodeStateInactive, "":
+		return errors.New("docker: this Engine is not in a Swarm; run `docker swarm init` on it, or point DOCKER_HOST at a manager")
+	case swarm.LocalNodeStateLocked:
+		return errors.New("docker: the Swarm on this manager is locked; run `docker swarm unlock` on it")
+	case swarm.LocalNodeStatePending:
+		return errors.New("docker: this node is still joining its Swarm; try again in a moment")
+	}
+	if !s.ControlAvailable {
+		return fmt.Errorf("docker: node %s is a worker, which cannot manage the Swarm; point DOCKER_HOST at a manager%s", info.Name, managers(s))
+	}
+	if s.Error != "" {
+		return explainText("docker: this manager cannot answer for the Swarm", s.Error)
+	}
+	return nil
+}
+
+func managers(s swarm.Info) string {
+	var addrs []string
+	for _, p := range s.RemoteManagers {
+		host, _, _ := strings.Cut(p.Addr, ":")
+		addrs = append(addrs, host)
+	}
+	if len(addrs) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(addrs, ", ") + ")"
+}
+
+// explain puts the subject before an Engine's error and, where the cause is
+// known, the remedy behind it. The matched texts are those of Engine 20.10 to
+// 28; Swarm gives most of them the same status, 500.
+func (e *Engine) explain(subject string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case client.IsErrConnectionFailed(err):
+		return fmt.Errorf("%s: %w; is it the right DOCKER_HOST, and may this user open the socket?", subject, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: the Engine at %s did not answer within %s: %w", subject, e.api.DaemonHost(), callTimeout, err)
+	case strings.Contains(err.Error(), "update out of sequence"):
+		return fmt.Errorf("%s: %w", subject, reconcile.ErrStale)
+	case errdefs.IsConflict(err) && strings.Contains(err.Error(), "already exists"):
+		return fmt.Errorf("%s: %w: %w", subject, reconcile.ErrStale, err)
+	}
+	return explainText(subject, err.Error(), err)
+}
+
+func explainText(subject, text string, cause ...error) error {
+	remedy := ""
+	switch {
+	case strings.Contains(text, "does not have a leader"), strings.Contains(text, "context deadline exceeded"),
+		strings.Contains(text, "lost leader status"), strings.Contains(text, "too few managers are online"):
+		remedy = "; most managers must be up and reach each other on port 2377: see `docker node ls` on another manager"
+	case strings.Contains(text, "needs to be unlocked"):
+		remedy = "; run `docker swarm unlock` on this manager"
+	case strings.Contains(text, "is not a swarm manager"):
+		remedy = "; point DOCKER_HOST at a manager"
+	}
+	if len(cause) > 0 {
+		return fmt.Errorf("%s: %w%s", subject, cause[0], remedy)
+	}
+	return fmt.Errorf("%s: %s%s", subject, text, remedy)
+}

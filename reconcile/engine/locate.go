@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+
+	"github.com/swarmward/swarmward/reconcile"
+)
+
+// Locate lists the ways from this process to a port of a service, by its full
+// name, best first: over an overlay network that this process's own container
+// is on, through a published port, through the docker_gwbridge of the node that
+// this process runs on. A service without a way is a Location without Ways.
+func (e *Engine) Locate(ctx context.Context, service string, port int) (reconcile.Location, error) {
+	s, _, err := e.api.ServiceInspectWithRaw(ctx, service, swarm.ServiceInspectOptions{})
+	if err != nil {
+		return reconcile.Location{}, e.explain("service "+service, err)
+	}
+	tasks, err := e.api.TaskList(ctx, swarm.TaskListOptions{Filters: filters.NewArgs(
+		filters.Arg("service", s.ID), filters.Arg("desired-state", "running"))})
+	if err != nil {
+		return reconcile.Location{}, e.explain("tasks", err)
+	}
+	nodes, err := e.api.NodeList(ctx, swarm.NodeListOptions{})
+	if err != nil {
+		return reconcile.Location{}, e.explain("nodes", err)
+	}
+	l := &locating{Engine: e, service: s, port: port, nodes: index(nodes, func(n swarm.Node) string { return n.ID })}
+	for _, t := range tasks {
+		if t.Status.State == swarm.TaskStateRunning {
+			l.tasks = append(l.tasks, t)
+		}
+	}
+	out := reconcile.Location{Running: len(l.tasks)}
+	if out.Running == 0 {
+		return out, nil
+	}
+	out.Ways = append(out.Ways, l.overlay(ctx)...)
+	out.Ways = append(out.Ways, l.published()...)
+	out.Ways = append(out.Ways, l.bridge(ctx)...)
+	if len(out.Ways) == 0 {
+		out.Hint = l.hint()
+	}
+	return out, nil
+}
+
+// locating is one Locate under way.
+type locating struct {
+	*Engine
+	service swarm.Service
+	port    int
+	tasks   []swarm.Task // that run
+	nodes   map[string]swarm.Node
+}
+
+func (l *locating) way(kind, host string, port uint32, t swarm.Task) reconcile.Way {
+	return reconcile.Way{
+		Kind: kind, Address: net.JoinHostPort(host, strconv.Itoa(int(port))),
+		Node: l.nodes[t.NodeID].Description.Hostname,
+	}
+}
+
+// overlay: when this process runs in a container that shares a network with
+// the tasks, their addresses there.
+func (l *locating) overlay(ctx context.Context) []reconcile.Way {
+	mine := l.ownNetworks(ctx)
+	var out []reconcile.Way
+	for _, t := range l.tasks {
+		for _, a := range t.NetworksAttachments {
+			if !mine[a.Network.ID] {
+				continue
+			}
+			for _, addr := range a.Addresses {
+				if p, err := netip.ParsePrefix(addr); err == nil {
+					out = append(out, l.way("overlay", p.Addr().String(), uint32(l.port), t))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// ownNetworks are the ids of the networks of the container that this process
+// runs in; a container's hostname is its id unless somebody changed it.
+func (l *locating) ownNetworks(ctx context.Context) map[string]bool {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil
+	}
+	c, err := l.api.ContainerInspect(ctx, host)
+	if err != nil || c.NetworkSettings == nil || !strings.HasPrefix(c.ID, host) {
+		return nil
+	}
+	ids := map[string]bool{}
+	for _, n := range c.NetworkSettings.Networks {
+		ids[n.NetworkID] = true
+	}
+	return ids
+}
+
+// published: a host-mode port on the nodes that run a task, an ingress port on
+// any node, this one first.
+func (l *locating) published() []reconcile.Way {
+	var out []reconcile.Way
+	for _, t := range l.tasks {
+		for _, p := range t.Status.PortStatus.Ports {
+			if p.TargetPort == uint32(l.port) && p.PublishMode == swarm.PortConfigPublishModeHost && p.Protocol == swarm.PortConfigProtocolTCP {
+				if addr := l.address(t.NodeID); addr != "" {
+					out = append(out, l.way("published", addr, p.PublishedPort, t))
+				}
+			}
+		}
+	}
+	for _, p := range l.service.Endpoint.Ports {
+		if p.TargetPort != uint32(l.port) || p.PublishMode != swarm.PortConfigPublishModeIngress || p.Protocol != swarm.PortConfigProtocolTCP {
+			continue
+		}
+		for _, t := range l.tasks {
+			if addr := l.address(t.NodeID); addr != "" {
+				out = append(out, l.way("published", addr, p.PublishedPort, t))
+			}
+		}
+	}
+	return out
+}
+
+// address of a node, as the Swarm knows it. A manager may be known to itself
+// as 0.0.0.0; then its raft address tells.
+func (l *locating) address(nodeID string) string {
+	n := l.nodes[nodeID]
+	addr := n.Status.Addr
+	if ip, err := netip.ParseAddr(addr); (err != nil || ip.IsUnspecified()) && n.ManagerStatus != nil {
+		addr, _, _ = net.SplitHostPort(n.ManagerStatus.Addr)
+	}
+	return addr
+}
+
+// bridge: every container of a Swarm service that is not on internal networks
+// alone has an address on its node's docker_gwbridge, which the node itself,
+// and nobody else, can reach on any port. It is used when one of this machine's
+// own addresses is that bridge's gateway, which tells that the Engine's network
+// is the one we are in.
+func (l *locating) bridge(ctx context.Context) []reconcile.Way {
+	n, err := l.api.NetworkInspect(ctx, "docker_gwbridge", network.InspectOptions{})
+	if err != nil || !onGateway(n) {
+		return nil
+	}
+	var out []reconcile.Way
+	for _, t := range l.tasks {
+		if t.Status.ContainerStatus == nil {
+			continue
+		}
+		if c, ok := n.Containers[t.Status.ContainerStatus.ContainerID]; ok {
+			if p, err := netip.ParsePrefix(c.IPv4Address); err == nil {
+				out = append(out, l.way("bridge", p.Addr().String(), uint32(l.port), t))
+			}
+		}
+	}
+	return out
+}
+
+func onGateway(n network.Inspect) bool {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	for _, a := range addrs {
+		ip, ok := a.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		for _, c := range n.IPAM.Config {
+			if c.Gateway != "" && ip.IP.String() == c.Gateway {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *locating) hint() string {
+	var where, nets []string
+	for _, t := range l.tasks {
+		where = append(where, l.nodes[t.NodeID].Description.Hostname)
+		for _, a := range t.NetworksAttachments {
+			nets = append(nets, a.Network.Spec.Name)
+		}
+	}
+	return fmt.Sprintf("Port %d is not published and its tasks run on %s: run swarmward there, run it as a service on network %s, or give the check an explicit address with connect.",
+		l.port, strings.Join(where, ", "), strings.Join(nets, ", "))
+}

@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+
+	"github.com/swarmward/swarmward/reconcile"
+)
+
+func byID(networks []network.Summary) map[string]string {
+	m := make(map[string]string, len(networks))
+	for _, n := range networks {
+		m[n.ID] = n.Name
+	}
+	return m
+}
+
+// named is a copy of a live spec that speaks of networks, secrets and configs
+// by name. A reference to something that is gone keeps its id.
+func (e *Engine) named(s swarm.ServiceSpec, networks map[string]string) swarm.ServiceSpec {
+	s.TaskTemplate.Networks = slices.Clone(s.TaskTemplate.Networks)
+	for i, n := range s.TaskTemplate.Networks {
+		if name, ok := networks[n.Target]; ok {
+			s.TaskTemplate.Networks[i].Target = name
+		}
+	}
+	return s
+}
+
+// remember notes the ids of what was listed.
+func (e *Engine) remember(networks []network.Summary, secrets []swarm.Secret, configs []swarm.Config) {
+	ids := map[reconcile.Kind]map[string]string{
+		reconcile.KindNetwork: make(map[string]string, len(networks)),
+		reconcile.KindSecret:  make(map[string]string, len(secrets)),
+		reconcile.KindConfig:  make(map[string]string, len(configs)),
+	}
+	for _, n := range networks {
+		ids[reconcile.KindNetwork][n.Name] = n.ID
+	}
+	for _, s := range secrets {
+		ids[reconcile.KindSecret][s.Spec.Name] = s.ID
+	}
+	for _, c := range configs {
+		ids[reconcile.KindConfig][c.Spec.Name] = c.ID
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ids = ids
+}
+
+func (e *Engine) learn(k reconcile.Kind, name, id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ids[k] != nil {
+		e.ids[k][name] = id
+	}
+}
+
+// id of an object; asked of the Engine when it was not listed.
+func (e *Engine) id(ctx context.Context, k reconcile.Kind, name string) (string, error) {
+	e.mu.Lock()
+	id := e.ids[k][name]
+	e.mu.Unlock()
+	if id != "" {
+		return id, nil
+	}
+	var err error
+	switch k {
+	case reconcile.KindNetwork:
+		var list []network.Summary
+		list, err = e.api.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name), filters.Arg("scope", "swarm"))})
+		for _, n := range list {
+			if n.Name == name {
+				id = n.ID
+			}
+		}
+		if id == "" && err == nil {
+			// host, bridge and none are no swarm networks, but the Engine knows
+			// what to make of their names.
+			id = name
+		}
+	case reconcile.KindSecret:
+		var s swarm.Secret
+		s, _, err = e.api.SecretInspectWithRaw(ctx, name)
+		id = s.ID
+	case reconcile.KindConfig:
+		var c swarm.Config
+		c, _, err = e.api.ConfigInspectWithRaw(ctx, name)
+		id = c.ID
+	}
+	if err != nil {
+		return "", e.explain(fmt.Sprintf("%s %s", k, name), err)
+	}
+	return id, nil
+}
+
+// identified is a deep enough copy of a spec whose references carry ids. The
+// client writes into the ContainerSpec it is given, so that is a copy too.
+func (e *Engine) identified(ctx context.Context, s swarm.ServiceSpec) (swarm.ServiceSpec, error) {
+	var err error
+	s.TaskTemplate.Networks = slices.Clone(s.TaskTemplate.Networks)
+	for i := range s.TaskTemplate.Networks {
+		n := &s.TaskTemplate.Networks[i]
+		if n.Target, err = e.id(ctx, reconcile.KindNetwork, n.Target); err != nil {
+			return s, err
+		}
+	}
+	if s.TaskTemplate.ContainerSpec == nil {
+		return s, nil
+	}
+	c := *s.TaskTemplate.ContainerSpec
+	s.TaskTemplate.ContainerSpec = &c
+	c.Secrets = slices.Clone(c.Secrets)
+	for i, r := range c.Secrets {
+		ref := *r
+		if ref.SecretID, err = e.id(ctx, reconcile.KindSecret, r.SecretName); err != nil {
+			return s, err
+		}
+		c.Secrets[i] = &ref
+	}
+	c.Configs = slices.Clone(c.Configs)
+	for i, r := range c.Configs {
+		ref := *r
+		if ref.ConfigID, err = e.id(ctx, reconcile.KindConfig, r.ConfigName); err != nil {
+			return s, err
+		}
+		c.Configs[i] = &ref
+	}
+	return s, nil
+}

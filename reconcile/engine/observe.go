@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/api/types/volume"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/spec"
+)
+
+// Observe makes nine read-only calls, whatever the size of the stack.
+func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Observed, error) {
+	info, err := e.preflight(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	o := &reconcile.Observed{
+		At: engineTime(info),
+		Node: reconcile.Self{
+			ID: info.Swarm.NodeID, Name: info.Name, Addr: info.Swarm.NodeAddr, APIVersion: e.api.ClientVersion(),
+		},
+	}
+	var volumes volume.ListResponse
+	var secrets []swarm.Secret
+	var configs []swarm.Config
+	l := &lists{e: e}
+	var g errgroup.Group
+	g.Go(func() error { return l.load(ctx, stack) })
+	g.Go(func() (err error) {
+		volumes, err = e.api.VolumeList(ctx, volume.ListOptions{})
+		return e.explain("volumes", err)
+	})
+	g.Go(func() (err error) {
+		secrets, err = e.api.SecretList(ctx, swarm.SecretListOptions{})
+		return e.explain("secrets", err)
+	})
+	g.Go(func() (err error) {
+		configs, err = e.api.ConfigList(ctx, swarm.ConfigListOptions{})
+		return e.explain("configs", err)
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	o.Volumes = index(volumes.Volumes, func(v *volume.Volume) string { return v.Name })
+	o.Secrets = index(secrets, func(s swarm.Secret) string { return s.Spec.Name })
+	o.Configs = index(configs, func(c swarm.Config) string { return c.Spec.Name })
+	e.remember(l.networks, secrets, configs)
+	l.fill(o)
+	return o, nil
+}
+
+// Progress makes five read-only calls.
+func (e *Engine) Progress(ctx context.Context, stack *spec.Stack) (*reconcile.Observed, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return nil, e.explain("docker", err)
+	}
+	l := &lists{e: e}
+	if err := l.load(ctx, stack); err != nil {
+		return nil, err
+	}
+	o := &reconcile.Observed{At: engineTime(info)}
+	l.fill(o)
+	return o, nil
+}
+
+// engineTime is the Engine's own clock, against which the timestamps of tasks
+// are judged.
+func engineTime(info system.Info) time.Time {
+	if t, err := time.Parse(time.RFC3339Nano, info.SystemTime); err == nil {
+		return t
+	}
+	return time.Now()
+}
+
+// lists is what both views need.
+type lists struct {
+	e        *Engine
+	services []swarm.Service
+	tasks    []swarm.Task
+	upToDate []swarm.Task
+	nodes    []swarm.Node
+	networks []network.Summary
+}
+
+func (l *lists) load(ctx context.Context, stack *spec.Stack) error {
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		// By name, not by label: a service made by hand under a name that the
+		// spec uses has to be seen. The filter is a prefix match.
+		l.services, err = l.e.api.ServiceList(ctx, swarm.ServiceListOptions{
+			Filters: filters.NewArgs(filters.Arg("name", stack.Name+"_")),
+		})
+		return l.e.explain("services", err)
+	})
+	g.Go(func() (err error) {
+		l.tasks, err = l.e.api.TaskList(ctx, swarm.TaskListOptions{})
+		return l.e.explain("tasks", err)
+	})
+	g.Go(func() (err error) {
+		// swarmkit's own judgement, the one its updater acts on.
+		l.upToDate, err = l.e.api.TaskList(ctx, swarm.TaskListOptions{Filters: filters.NewArgs(filters.Arg("_up-to-date", "true"))})
+		return l.e.explain("tasks", err)
+	})
+	g.Go(func() (err error) {
+		l.nodes, err = l.e.api.NodeList(ctx, swarm.NodeListOptions{})
+		return l.e.explain("nodes", err)
+	})
+	g.Go(func() (err error) {
+		l.networks, err = l.e.api.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("scope", "swarm"))})
+		return l.e.explain("networks", err)
+	})
+	return g.Wait()
+}
+
+func (l *lists) fill(o *reconcile.Observed) {
+	o.Networks = index(l.networks, func(n network.Summary) string { return n.Name })
+	o.Nodes = index(l.nodes, func(n swarm.Node) string { return n.ID })
+	names := byID(l.networks)
+	o.Services = make(map[string]reconcile.ObservedService, len(l.services))
+	mine := make(map[string]bool, len(l.services))
+	for _, s := range l.services {
+		mine[s.ID] = true
+		o.Services[s.Spec.Name] = reconcile.ObservedService{
+			ID: s.ID, Version: s.Version, Spec: l.e.named(s.Spec, names),
+			UpdateStatus: s.UpdateStatus, JobStatus: s.JobStatus, UpdatedAt: s.UpdatedAt,
+		}
+	}
+	o.Tasks = map[string][]swarm.Task{}
+	for _, t := range l.tasks {
+		if mine[t.ServiceID] {
+			o.Tasks[t.ServiceID] = append(o.Tasks[t.ServiceID], t)
+		}
+	}
+	o.UpToDate = make(map[string]bool, len(l.upToDate))
+	for _, t := range l.upToDate {
+		o.UpToDate[t.ID] = true
+	}
+}
+
+func index[V any](list []V, key func(V) string) map[string]V {
+	m := make(map[string]V, len(list))
+	for _, v := range list {
+		m[key(v)] = v
+	}
+	return m
+}

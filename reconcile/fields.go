@@ -1,0 +1,268 @@
+package reconcile
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/swarm"
+)
+
+// listKind says what the order of a list means.
+type listKind int
+
+const (
+	ordered listKind = iota // order is meaning: compared as one value
+	keyed                   // elements have a key: compared one by one, order is none of our business
+	set                     // order is none of our business: compared as a set
+)
+
+// field says how one field of swarm.ServiceSpec is compared and what it is
+// called in a Compose file. The zero value compares by value under the field's
+// own name in snake case.
+type field struct {
+	// name in the user's words: relative to the parent when it begins with a
+	// dot, otherwise relative to the service. "." alone adds nothing.
+	name string
+	skip bool // not compared: Swarm's own, or not the spec's business
+	list listKind
+	// key of a list element; nil with list == keyed means the element itself.
+	key func(reflect.Value) string
+	// value of a list element as text, where the key is only a part of it.
+	value func(reflect.Value) string
+	// def is what the Engine makes of the zero value or a nil pointer.
+	def any
+	// nilDef is the struct that a nil pointer stands for, where that is not
+	// the zero struct.
+	nilDef func() reflect.Value
+	// equal overrides comparison of a leaf.
+	equal  func(live, want reflect.Value) bool
+	format func(reflect.Value) string
+	// secretive: the value is hidden when its key sounds like a secret's.
+	secretive bool
+	// impact of a change of this field or anything below it.
+	impact fieldImpact
+}
+
+type fieldImpact int
+
+const (
+	inherits     fieldImpact = iota // as the parent; at the root: tasks are replaced
+	keepsTasks                      // no task restarts
+	movesTasks                      // only tasks whose node no longer fits are replaced
+	scalesTasks                     // tasks are added or removed, none is replaced
+	replaceTasks                    // every task is replaced
+)
+
+// fields is the one table of what swarmward knows about a ServiceSpec's
+// fields. What restarts tasks follows swarmkit's orchestrator/task.go
+// IsTaskDirty: a task is replaced when TaskSpec or EndpointSpec differ, but for
+// a placement that its node still satisfies. Defaults are those that the Engine
+// puts in place (swarmkit api/defaults, docker daemon/cluster/convert).
+func fields() map[string]field {
+	const c = "TaskTemplate.ContainerSpec."
+	m := map[string]field{
+		"Name":     {skip: true}, // a service cannot be renamed
+		"Networks": {skip: true}, // deprecated; TaskTemplate.Networks holds them
+		"Labels":   {name: "deploy.labels", secretive: true, impact: keepsTasks},
+
+		"TaskTemplate":               {name: "."},
+		"TaskTemplate.ForceUpdate":   {skip: true}, // a counter for `docker service update --force`
+		"TaskTemplate.Runtime":       {def: swarm.RuntimeContainer},
+		"TaskTemplate.ContainerSpec": {name: "."},
+
+		c + "Image":           {equal: sameImage},
+		c + "Command":         {name: "entrypoint"},
+		c + "Args":            {name: "command"},
+		c + "Dir":             {name: "working_dir"},
+		c + "Env":             {name: "environment", list: keyed, key: envKey, value: envValue, secretive: true},
+		c + "Groups":          {name: "group_add", list: set},
+		c + "Labels":          {name: "labels", secretive: true},
+		c + "TTY":             {name: "tty"},
+		c + "OpenStdin":       {name: "stdin_open"},
+		c + "StopGracePeriod": {def: 10 * time.Second},
+		c + "Isolation":       {def: "default"},
+		c + "Hosts":           {name: "extra_hosts", list: set},
+		c + "CapabilityAdd":   {name: "cap_add", list: set},
+		c + "CapabilityDrop":  {name: "cap_drop", list: set},
+		c + "Ulimits":         {list: keyed, key: byField("Name")},
+
+		c + "DNSConfig":             {name: "."},
+		c + "DNSConfig.Nameservers": {name: "dns"},
+		c + "DNSConfig.Search":      {name: "dns_search"},
+		c + "DNSConfig.Options":     {name: "dns_opt"},
+
+		c + "Mounts":                 {name: "volumes", list: keyed, key: byField("Target")},
+		c + "Mounts[].Type":          {def: mount.TypeBind},
+		c + "Mounts[].Consistency":   {skip: true}, // dropped by the Engine
+		c + "Mounts[].BindOptions":   {name: ".bind"},
+		c + "Mounts[].VolumeOptions": {name: ".volume"},
+		c + "Mounts[].TmpfsOptions":  {name: ".tmpfs"},
+		// Dropped by every Engine, v29 included.
+		c + "Mounts[].BindOptions.CreateMountpoint":       {skip: true},
+		c + "Mounts[].BindOptions.ReadOnlyNonRecursive":   {skip: true},
+		c + "Mounts[].BindOptions.ReadOnlyForceRecursive": {skip: true},
+		c + "Mounts[].BindOptions.Propagation":            {def: mount.PropagationRPrivate},
+		c + "Mounts[].VolumeOptions.NoCopy":               {name: ".nocopy"},
+		c + "Mounts[].TmpfsOptions.SizeBytes":             {name: ".size", format: formatBytes},
+		c + "Mounts[].TmpfsOptions.Mode":                  {format: formatMode},
+
+		c + "Secrets":              {list: keyed, key: fileTarget},
+		c + "Secrets[].SecretID":   {skip: true}, // the name is what people mean
+		c + "Secrets[].SecretName": {name: ".source"},
+		c + "Secrets[].File":       {name: "."},
+		c + "Secrets[].File.Name":  {name: ".target"},
+		c + "Secrets[].File.Mode":  {format: formatMode},
+		c + "Configs":              {list: keyed, key: fileTarget},
+		c + "Configs[].ConfigID":   {skip: true},
+		c + "Configs[].ConfigName": {name: ".source"},
+		c + "Configs[].File":       {name: "."},
+		c + "Configs[].File.Name":  {name: ".target"},
+		c + "Configs[].File.Mode":  {format: formatMode},
+
+		"TaskTemplate.Networks":           {name: "networks", list: keyed, key: byField("Target")},
+		"TaskTemplate.Networks[].Target":  {name: ".name"},
+		"TaskTemplate.Networks[].Aliases": {list: set},
+
+		"TaskTemplate.Resources":                          {name: "deploy.resources"},
+		"TaskTemplate.Resources.Limits.NanoCPUs":          {name: ".cpus", format: formatCPUs},
+		"TaskTemplate.Resources.Limits.MemoryBytes":       {name: ".memory", format: formatBytes},
+		"TaskTemplate.Resources.Reservations.NanoCPUs":    {name: ".cpus", format: formatCPUs},
+		"TaskTemplate.Resources.Reservations.MemoryBytes": {name: ".memory", format: formatBytes},
+		"TaskTemplate.RestartPolicy":                      {name: "deploy.restart_policy"},
+		"TaskTemplate.RestartPolicy.Condition":            {def: swarm.RestartPolicyConditionAny},
+		"TaskTemplate.RestartPolicy.Delay":                {def: 5 * time.Second},
+		"TaskTemplate.RestartPolicy.MaxAttempts":          {def: uint64(0)},
+		"TaskTemplate.RestartPolicy.Window":               {def: time.Duration(0)},
+		"TaskTemplate.Placement":                          {name: "deploy.placement", impact: movesTasks},
+		"TaskTemplate.Placement.Constraints":              {list: set, key: constraintKey},
+		"TaskTemplate.Placement.MaxReplicas":              {name: ".max_replicas_per_node", impact: keepsTasks},
+		"TaskTemplate.Placement.Preferences":              {impact: keepsTasks},
+		"TaskTemplate.Placement.Platforms":                {skip: true}, // written from the image's manifest
+		"TaskTemplate.LogDriver":                          {name: "logging"},
+		"TaskTemplate.LogDriver.Name":                     {name: ".driver"},
+
+		"Mode":                     {name: "deploy", impact: scalesTasks},
+		"Mode.Replicated":          {name: "."},
+		"Mode.Replicated.Replicas": {name: "deploy.replicas", def: uint64(1)},
+		"Mode.Global":              {name: "."},
+		"Mode.ReplicatedJob":       {name: "."},
+		"Mode.GlobalJob":           {name: "."},
+
+		"EndpointSpec":                       {name: "."},
+		"EndpointSpec.Mode":                  {name: "deploy.endpoint_mode", def: swarm.ResolutionModeVIP},
+		"EndpointSpec.Ports":                 {name: "ports", list: keyed, key: portKey},
+		"EndpointSpec.Ports[].TargetPort":    {name: ".target"},
+		"EndpointSpec.Ports[].PublishedPort": {name: ".published"},
+		"EndpointSpec.Ports[].PublishMode":   {name: ".mode", def: swarm.PortConfigPublishModeIngress},
+		"EndpointSpec.Ports[].Protocol":      {def: swarm.PortConfigProtocolTCP},
+	}
+	for goName, name := range map[string]string{"UpdateConfig": "deploy.update_config", "RollbackConfig": "deploy.rollback_config"} {
+		m[goName] = field{name: name, impact: keepsTasks, nilDef: defaultUpdateConfig}
+		m[goName+".FailureAction"] = field{def: swarm.UpdateFailureActionPause}
+		m[goName+".Order"] = field{def: swarm.UpdateOrderStopFirst}
+		m[goName+".Monitor"] = field{def: 5 * time.Second}
+	}
+	return m
+}
+
+// defaultUpdateConfig is what Swarm does without one: a present but empty one
+// would mean unlimited parallelism.
+func defaultUpdateConfig() reflect.Value {
+	return reflect.ValueOf(swarm.UpdateConfig{Parallelism: 1})
+}
+
+func envKey(v reflect.Value) string {
+	k, _, _ := strings.Cut(v.String(), "=")
+	return k
+}
+
+func envValue(v reflect.Value) string {
+	_, val, _ := strings.Cut(v.String(), "=")
+	return val
+}
+
+func byField(name string) func(reflect.Value) string {
+	return func(v reflect.Value) string { return reflect.Indirect(v).FieldByName(name).String() }
+}
+
+// constraintKey is a placement constraint without the spaces, which the Engine
+// keeps and does not heed.
+func constraintKey(v reflect.Value) string {
+	return strings.ReplaceAll(v.String(), " ", "")
+}
+
+// fileTarget is where a secret or config reference is mounted.
+func fileTarget(v reflect.Value) string {
+	v = reflect.Indirect(v)
+	if f := v.FieldByName("File"); !f.IsNil() {
+		return f.Elem().FieldByName("Name").String()
+	}
+	if f := v.FieldByName("SecretName"); f.IsValid() {
+		return f.String()
+	}
+	return v.FieldByName("ConfigName").String()
+}
+
+func portKey(v reflect.Value) string {
+	p := v.Interface().(swarm.PortConfig)
+	proto := p.Protocol
+	if proto == "" {
+		proto = swarm.PortConfigProtocolTCP
+	}
+	return fmt.Sprintf("%d/%s", p.TargetPort, proto)
+}
+
+// sameImage compares references as Swarm resolves them: a tag that the Engine
+// pinned to a digest is the tag still, unless the spec pins one itself.
+func sameImage(live, want reflect.Value) bool {
+	return SameImage(live.String(), want.String())
+}
+
+// SameImage says whether a service that runs live is what a spec that says
+// want asks for: equal names and tags and, where want pins a digest, that.
+func SameImage(live, want string) bool {
+	if live == want {
+		return true
+	}
+	l, err1 := reference.ParseNormalizedNamed(live)
+	w, err2 := reference.ParseNormalizedNamed(want)
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	ld, lok := l.(reference.Digested)
+	wd, wok := w.(reference.Digested)
+	if wok {
+		return l.Name() == w.Name() && lok && ld.Digest() == wd.Digest()
+	}
+	lt, ok1 := reference.TagNameOnly(l).(reference.Tagged)
+	wt, ok2 := reference.TagNameOnly(w).(reference.Tagged)
+	return l.Name() == w.Name() && ok1 && ok2 && lt.Tag() == wt.Tag()
+}
+
+func formatCPUs(v reflect.Value) string {
+	return strconv.FormatFloat(float64(v.Int())/1e9, 'f', -1, 64)
+}
+
+// formatBytes writes a size as people write it in a Compose file: 512M.
+func formatBytes(v reflect.Value) string {
+	n := v.Int()
+	for _, u := range []struct {
+		size int64
+		unit string
+	}{{1 << 40, "T"}, {1 << 30, "G"}, {1 << 20, "M"}, {1 << 10, "K"}} {
+		if n != 0 && n%u.size == 0 {
+			return strconv.FormatInt(n/u.size, 10) + u.unit
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func formatMode(v reflect.Value) string {
+	return fmt.Sprintf("%#o", uint32(v.Interface().(os.FileMode)))
+}

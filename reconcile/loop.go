@@ -1,0 +1,170 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// Loop reconciles one stack again and again: whenever it is nudged, and sooner
+// after a failure. Every pass loads the spec anew; one that fails to load never
+// replaces the last good one.
+type Loop struct {
+	Reconciler *Reconciler
+	Load       func(context.Context) (*spec.Stack, error)
+	// DryRun reports drift, writes nothing, and runs no check that writes.
+	DryRun bool
+	Log    *slog.Logger // nil: discarded
+	// Done hears of every pass. Nil: nobody does.
+	Done func(*spec.Stack, *Outcome)
+
+	last     *spec.Stack
+	failures int
+}
+
+// coalesce is how long a nudge waits for others to join it.
+const coalesce = 200 * time.Millisecond
+
+// The pauses after failed passes, before jitter.
+const (
+	backoffFirst = time.Second
+	backoffMost  = 5 * time.Minute
+)
+
+// Run makes a first pass at once and then one for each burst of nudges, until
+// ctx ends. A nudge says when, never what. Run does not return because a pass
+// failed or panicked.
+func (l *Loop) Run(ctx context.Context, nudges <-chan struct{}) {
+	if l.Log == nil {
+		l.Log = slog.New(slog.DiscardHandler)
+	}
+	for ctx.Err() == nil {
+		ok := l.pass(ctx)
+		var retry <-chan time.Time
+		if ok {
+			l.failures = 0
+		} else {
+			retry = time.After(backoff(l.failures))
+			l.failures++
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-retry:
+		case <-nudges:
+			if pause(ctx, coalesce) != nil {
+				return
+			}
+			select {
+			case <-nudges:
+			default:
+			}
+		}
+	}
+}
+
+// backoff doubles from one second to five minutes, each shortened by up to a
+// quarter so that several stacks do not march in step.
+func backoff(failures int) time.Duration {
+	d := backoffMost
+	if failures < 9 {
+		d = min(backoffFirst<<failures, backoffMost)
+	}
+	return d - rand.N(d/4)
+}
+
+// pass says whether the pass leaves nothing to be retried soon. What only a
+// person can change (a blocked difference) and what could not be tried are not
+// retried before the next nudge.
+func (l *Loop) pass(ctx context.Context) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.Log.Error("the pass broke; this is a bug of swarmward", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			ok = false
+		}
+	}()
+	stack, err := l.Load(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return true
+		}
+		l.Log.Error("the spec cannot be used", "error", err.Error(), "keeping", l.last != nil)
+		if l.last == nil {
+			return false
+		}
+		stack = l.last
+	} else {
+		l.last = stack
+	}
+	var o *Outcome
+	if l.DryRun {
+		o = l.drift(ctx, stack)
+	} else {
+		o = l.Reconciler.Pass(ctx, stack)
+	}
+	if ctx.Err() != nil {
+		l.Log.Info("stopped in the middle of a pass; the next one continues", "stack", stack.Name)
+		return true
+	}
+	l.log(stack, o)
+	if l.Done != nil {
+		l.Done(stack, o)
+	}
+	switch o.ExitCode() {
+	case ExitOK, ExitStopped, ExitUnknown:
+		return err == nil
+	}
+	return false
+}
+
+// drift is a pass that only looks.
+func (l *Loop) drift(ctx context.Context, stack *spec.Stack) *Outcome {
+	started := time.Now()
+	o := &Outcome{Stack: stack.Name, Revision: stack.Revision, Started: started}
+	if o.Plan, _, o.Err = l.Reconciler.Plan(ctx, stack); o.Err == nil {
+		var checks []spec.Check
+		for _, c := range stack.Settings.Checks {
+			if c.Redis == nil { // its round trip writes a key
+				checks = append(checks, c)
+			}
+		}
+		o.Checks = l.Reconciler.Verify(ctx, stack, checks, nil)
+	}
+	o.Took = time.Since(started)
+	return o
+}
+
+// log tells what a pass found in one line, and what is wrong in one line each.
+func (l *Loop) log(stack *spec.Stack, o *Outcome) {
+	log := l.Log.With("stack", o.Stack, "revision", o.Revision)
+	if o.Err != nil {
+		log.Error("the pass failed", "error", o.Err.Error(), "took", o.Took.Round(time.Millisecond))
+		return
+	}
+	for _, c := range o.Plan.Changes {
+		switch {
+		case c.Action == ActionBlocked:
+			log.Warn("blocked: a person has to act", "object", subject(c), "cause", c.Cause, "remedy", fmt.Sprint(c.Remedy))
+		case l.DryRun && c.Write != nil:
+			log.Warn("drift", "object", subject(c), "action", string(c.Action), "cause", c.Cause)
+		}
+	}
+	for _, s := range stack.Services {
+		if v, ok := o.Verdicts[s.Key]; ok && v.State != Converged {
+			log.Error("not converged", "service", s.Key, "reason", v.Reason, "message", v.Message, "remedy", v.Remedy)
+		}
+	}
+	for _, c := range o.Checks {
+		if c.Status != CheckPassed {
+			log.Error("check "+string(c.Status), "check", c.Name, "reason", string(c.Reason), "message", c.Message, "remedy", c.Remedy)
+		}
+	}
+	sum := o.Plan.Summary()
+	log.Info("pass done", "exit", o.ExitCode(), "created", sum.Create, "updated", sum.Update, "removed", sum.Remove,
+		"blocked", sum.Blocked, "unchanged", o.Plan.Unchanged, "checks", len(o.Checks), "took", o.Took.Round(time.Millisecond))
+}

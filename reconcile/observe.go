@@ -1,0 +1,60 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/docker/docker/api/types/volume"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// Observed is what the Swarm has of one stack, and of what the stack refers
+// to. Service specs name networks, secrets and configs; they hold no ids.
+type Observed struct {
+	At       time.Time
+	Node     Self
+	Services map[string]ObservedService // by full name
+	Networks map[string]network.Summary // swarm-scoped ones, by name
+	Volumes  map[string]*volume.Volume  // of the node that answered, by name
+	Secrets  map[string]swarm.Secret    // by name
+	Configs  map[string]swarm.Config    // by name
+	Tasks    map[string][]swarm.Task    // by service id; all that the Swarm still remembers
+	Nodes    map[string]swarm.Node      // by id
+	// UpToDate has the ids of the tasks that the Swarm itself counts as made
+	// from their service's current spec.
+	UpToDate map[string]bool
+}
+
+// Self is the manager that answered.
+type Self struct {
+	ID, Name, Addr string
+	APIVersion     string
+}
+
+// ObservedService is a live service.
+type ObservedService struct {
+	ID           string
+	Version      swarm.Version
+	Spec         swarm.ServiceSpec
+	UpdateStatus *swarm.UpdateStatus
+	JobStatus    *swarm.JobStatus
+	UpdatedAt    time.Time
+}
+
+// Engine is the Swarm as a pass needs it. Errors are wrapped with the subject
+// first; a refused connection, a node that is no manager and a manager without
+// a leader are told apart in words.
+type Engine interface {
+	// Observe lists everything that Diff needs, in a constant number of
+	// read-only calls, after making sure that the answers will be the Swarm's.
+	Observe(ctx context.Context, stack *spec.Stack) (*Observed, error)
+	// Progress lists the stack's services and tasks, and all nodes, alone.
+	Progress(ctx context.Context, stack *spec.Stack) (*Observed, error)
+	// Do makes the one Engine call that w stands for.
+	Do(ctx context.Context, w Write) error
+	// Logs returns the last lines that the task's container wrote.
+	Logs(ctx context.Context, taskID string, lines int) ([]string, error)
+}

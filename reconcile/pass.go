@@ -1,0 +1,231 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// Phase of a pass.
+type Phase string
+
+// The phases in their order.
+const (
+	PhaseObserve  Phase = "observe"
+	PhaseApply    Phase = "apply"
+	PhaseConverge Phase = "converge"
+	PhaseVerify   Phase = "verify"
+)
+
+// Event is one step of progress, for people and logs. State is started, done,
+// waiting, failed, or not started.
+type Event struct {
+	Phase   Phase
+	Subject string
+	State   string
+	Message string
+}
+
+// Reconciler makes passes. Engine and Prober must be set; the other zero
+// values are useful. Its methods are safe for concurrent use.
+type Reconciler struct {
+	Engine   Engine
+	Prober   Prober
+	Differ   Differ
+	Parallel int           // Engine writes at a time; 0 means 8
+	Poll     time.Duration // how often convergence is looked at; 0 means 500 ms
+	Report   func(Event)   // nil: nobody listens; called from several goroutines
+}
+
+// Outcome is all that a pass found and did.
+type Outcome struct {
+	Stack    string
+	Revision string
+	Plan     *Plan
+	Applied  []Applied          // one per write, in the order in which they ended
+	Verdicts map[string]Verdict // by service key
+	Checks   []CheckResult      // in the spec's order
+	Err      error              // an error of the Engine or the input
+	Started  time.Time
+	Took     time.Duration
+}
+
+// Applied is a change and how it went. Err is nil when it was made.
+type Applied struct {
+	Change Change
+	Err    error
+}
+
+// Exit codes, the contract with scripts.
+const (
+	ExitOK           = 0
+	ExitError        = 1
+	ExitChanges      = 2
+	ExitCheckFailed  = 3
+	ExitNotConverged = 4
+	ExitStopped      = 5
+	ExitUnknown      = 6
+)
+
+// ExitCode of the pass; the worst finding wins.
+func (o *Outcome) ExitCode() int {
+	switch {
+	case o.Err != nil:
+		return ExitError
+	case o.anyVerdict():
+		return ExitNotConverged
+	}
+	if code := ChecksExitCode(o.Checks); code == ExitCheckFailed {
+		return code
+	}
+	if o.Plan != nil && o.Plan.Summary().Blocked > 0 {
+		return ExitStopped
+	}
+	return ChecksExitCode(o.Checks)
+}
+
+func (o *Outcome) anyVerdict() bool {
+	for _, v := range o.Verdicts {
+		if v.State != Converged {
+			return true
+		}
+	}
+	return false
+}
+
+// ChecksExitCode is the exit code that check results alone amount to.
+func ChecksExitCode(results []CheckResult) int {
+	code := ExitOK
+	for _, r := range results {
+		switch r.Status {
+		case CheckFailed:
+			return ExitCheckFailed
+		case CheckUnknown:
+			code = ExitUnknown
+		}
+	}
+	return code
+}
+
+// Plan observes and compares. It writes nothing.
+func (r *Reconciler) Plan(ctx context.Context, stack *spec.Stack) (*Plan, *Observed, error) {
+	seen, err := r.Engine.Observe(ctx, stack)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.Differ.Diff(stack, seen), seen, nil
+}
+
+// Pass observes, compares, applies, waits for convergence and verifies.
+func (r *Reconciler) Pass(ctx context.Context, stack *spec.Stack) *Outcome {
+	started := time.Now()
+	plan, seen, err := r.Plan(ctx, stack)
+	if err != nil {
+		return &Outcome{Stack: stack.Name, Revision: stack.Revision, Err: err, Started: started, Took: time.Since(started)}
+	}
+	o := r.Apply(ctx, stack, plan, seen)
+	o.Started, o.Took = started, time.Since(started)
+	return o
+}
+
+// Apply makes the changes of a plan that was computed from seen, waits for
+// every service of the stack to converge, runs the checks and, when they
+// passed, removes what the plan keeps back for then. With ctx cancelled it
+// starts nothing new and returns what was done.
+func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, seen *Observed) *Outcome {
+	started := time.Now()
+	p := &pass{
+		Reconciler: r, stack: stack, plan: plan, since: seen.At, redact: Redactor(stack),
+		out: &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: plan, Verdicts: map[string]Verdict{}},
+	}
+	p.watch = &watch{engine: r.Engine, stack: stack}
+	errs := runSteps(ctx, p.steps(), cmp.Or(r.Parallel, 8))
+	p.notStarted(errs)
+	if ctx.Err() == nil {
+		p.verify(ctx)
+		p.cleanup(ctx)
+	}
+	p.out.Err = errors.Join(append(p.errs, context.Cause(ctx))...)
+	p.out.Started, p.out.Took = started, time.Since(started)
+	return p.out
+}
+
+// pass is one Apply under way.
+type pass struct {
+	*Reconciler
+	stack  *spec.Stack
+	plan   *Plan
+	since  time.Time // the Engine's time before the first write
+	watch  *watch
+	redact func(string) (string, bool)
+
+	mu    sync.Mutex
+	out   *Outcome
+	errs  []error
+	gated map[string]CheckResult // checks that ran as gates, by name
+}
+
+func (p *pass) report(e Event) {
+	if p.Report != nil {
+		e.Message, _ = p.redact(e.Message)
+		p.Report(e)
+	}
+}
+
+// result notes how a change went. A context that ended is not the change's
+// fault and is reported once, by Apply.
+func (p *pass) result(c Change, err error) {
+	p.mu.Lock()
+	p.out.Applied = append(p.out.Applied, Applied{c, err})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		p.errs = append(p.errs, fmt.Errorf("%s: %w", subject(c), err))
+	}
+	p.mu.Unlock()
+	if err != nil {
+		p.report(Event{PhaseApply, subject(c), "failed", err.Error()})
+		return
+	}
+	p.report(Event{PhaseApply, subject(c), "done", past[c.Action]})
+}
+
+var past = map[Action]string{ActionCreate: "created", ActionUpdate: "updated", ActionAdopt: "adopted", ActionRemove: "removed"}
+
+// notStarted lists the changes that were never tried because something before
+// them failed, and gives their services a verdict.
+func (p *pass) notStarted(errs map[string]error) {
+	for _, c := range p.plan.Changes {
+		err := errs[changeID(c.Kind, c.Object)]
+		if c.Write == nil || c.AfterChecks || !errors.Is(err, errNotStarted) {
+			continue
+		}
+		p.out.Applied = append(p.out.Applied, Applied{c, err})
+		p.report(Event{PhaseApply, subject(c), "not started", err.Error()})
+	}
+	for _, s := range p.stack.Services {
+		if err := errs[awaitID(s.Key)]; err != nil && errors.Is(err, errNotStarted) {
+			p.out.Verdicts[s.Key] = Verdict{State: Failed, Reason: "not_started", Message: strings.TrimPrefix(err.Error(), "not started: ") + ", so it was not touched"}
+		}
+	}
+}
+
+// cleanup removes what was kept back, if everything converged and no check
+// says otherwise. A check that could not be tried verifies nothing.
+func (p *pass) cleanup(ctx context.Context) {
+	if p.out.ExitCode() != ExitOK && p.out.ExitCode() != ExitStopped || len(p.errs) > 0 {
+		return
+	}
+	kinds := []Kind{KindService, KindConfig, KindSecret, KindNetwork}
+	for _, k := range kinds {
+		for _, c := range p.plan.Changes {
+			if c.Kind == k && c.AfterChecks && c.Write != nil {
+				p.result(c, p.do(ctx, c.Write))
+			}
+		}
+	}
+}

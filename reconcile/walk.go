@@ -1,0 +1,423 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// walker compares two values of one type field by field, and builds the value
+// to write while it does: the live one, with only the differing parts
+// replaced. One walk for both, so that what a plan shows is what is written.
+type walker struct {
+	fields  map[string]field
+	prefix  string                      // of every path: services.redis
+	ignored func(path string) bool      // nil: nothing is
+	redact  func(string) (string, bool) // nil: nothing is; true when it hid something
+	changes []FieldChange
+}
+
+// merge returns live where it means the same as want, and otherwise live with
+// every difference taken from want, each recorded as a FieldChange.
+func (w *walker) merge(goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	f := w.fields[goPath]
+	userPath = f.path(userPath)
+	if f.impact != inherits {
+		impact = f.impact
+	}
+	if f.skip || w.skips(userPath) {
+		return live
+	}
+	switch {
+	case f.equal != nil:
+		return w.leaf(f, userPath, impact, live, want)
+	case live.Kind() == reflect.Pointer && live.Type().Elem().Kind() == reflect.Struct:
+		return w.pointer(f, goPath, userPath, impact, live, want)
+	case live.Kind() == reflect.Struct:
+		return w.structs(goPath, userPath, impact, live, want)
+	case live.Kind() == reflect.Map:
+		return w.maps(f, userPath, impact, live, want)
+	case live.Kind() == reflect.Slice && f.list == keyed:
+		return w.keyedList(f, goPath, userPath, impact, live, want)
+	case live.Kind() == reflect.Slice && f.list == set:
+		return w.setList(f, userPath, impact, live, want)
+	}
+	return w.leaf(f, userPath, impact, live, want)
+}
+
+// path joins the field's name to its parent's path.
+func (f field) path(parent string) string {
+	switch {
+	case f.name == "":
+		return parent
+	case f.name == ".":
+		i := strings.LastIndexByte(parent, '.')
+		return parent[:max(i, 0)]
+	case strings.HasPrefix(f.name, "."):
+		i := strings.LastIndexByte(parent, '.')
+		return strings.TrimPrefix(parent[:max(i, 0)]+f.name, ".")
+	}
+	return f.name
+}
+
+func (w *walker) skips(userPath string) bool {
+	return w.ignored != nil && userPath != "" && w.ignored(w.full(userPath))
+}
+
+func (w *walker) full(userPath string) string {
+	if w.prefix == "" {
+		return userPath
+	}
+	return w.prefix + "." + userPath
+}
+
+// pointer: nil stands for the zero struct or the field's nilDef.
+func (w *walker) pointer(f field, goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	if live.IsNil() && want.IsNil() {
+		return live
+	}
+	n := len(w.changes)
+	merged := w.structs(goPath, userPath, impact, f.deref(live), f.deref(want))
+	switch {
+	case len(w.changes) == n:
+		return live
+	case live.IsNil() || want.IsNil():
+		return want
+	}
+	p := reflect.New(live.Type().Elem())
+	p.Elem().Set(merged)
+	return p
+}
+
+func (f field) deref(p reflect.Value) reflect.Value {
+	switch {
+	case !p.IsNil():
+		return p.Elem()
+	case f.nilDef != nil:
+		return f.nilDef()
+	}
+	return reflect.Zero(p.Type().Elem())
+}
+
+func (w *walker) structs(goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	out := reflect.New(live.Type()).Elem()
+	out.Set(live)
+	for i := range live.NumField() {
+		sf := live.Type().Field(i)
+		if sf.Anonymous { // swarm.Annotations: its fields are the parent's
+			out.Field(i).Set(w.structs(goPath, userPath, impact, live.Field(i), want.Field(i)))
+			continue
+		}
+		out.Field(i).Set(w.merge(join(goPath, sf.Name), join(userPath, snake(sf.Name)), impact, live.Field(i), want.Field(i)))
+	}
+	return out
+}
+
+func (w *walker) maps(f field, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	out := reflect.MakeMap(live.Type())
+	n := len(w.changes)
+	keys := map[string]bool{}
+	for _, m := range []reflect.Value{live, want} {
+		for _, k := range m.MapKeys() {
+			keys[k.String()] = true
+		}
+	}
+	for _, k := range sortedKeys(keys) {
+		key, path := reflect.ValueOf(k), join(userPath, quoteKey(k))
+		l, v := live.MapIndex(key), want.MapIndex(key)
+		if ours(k) || w.skips(path) || (l.IsValid() && v.IsValid() && l.Interface() == v.Interface()) {
+			if l.IsValid() {
+				out.SetMapIndex(key, l)
+			}
+			continue
+		}
+		w.record(path, impact, f.secretive && soundsSecret(k), mapText(l), mapText(v))
+		if v.IsValid() {
+			out.SetMapIndex(key, v)
+		}
+	}
+	if len(w.changes) == n {
+		return live
+	}
+	return out
+}
+
+func mapText(v reflect.Value) *string {
+	if !v.IsValid() {
+		return nil
+	}
+	return text(v.String())
+}
+
+// keyedList keeps the live order: what is equal stays in its place, since a
+// mere reorder replaces tasks.
+func (w *walker) keyedList(f field, goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	n := len(w.changes)
+	out := reflect.MakeSlice(live.Type(), 0, max(live.Len(), want.Len()))
+	wanted, order := byKey(f, want)
+	has, liveOrder := byKey(f, live)
+	for _, k := range liveOrder {
+		path := join(userPath, quoteKey(k))
+		v, ok := wanted[k]
+		switch {
+		case ok:
+			out = reflect.Append(out, w.element(f, goPath+"[]", k, path, impact, has[k], v))
+		case w.skips(path):
+			out = reflect.Append(out, has[k])
+		default:
+			w.record(path, impact, f.secretive && soundsSecret(k), f.elementText(has[k]), nil)
+		}
+	}
+	for _, k := range order {
+		path := join(userPath, quoteKey(k))
+		if _, ok := has[k]; ok || w.skips(path) {
+			continue
+		}
+		w.record(path, impact, f.secretive && soundsSecret(k), nil, f.elementText(wanted[k]))
+		out = reflect.Append(out, wanted[k])
+	}
+	if len(w.changes) == n {
+		return live
+	}
+	return out
+}
+
+// element compares two elements with one key. Pointers to structs and structs
+// are walked; anything else is one value.
+func (w *walker) element(f field, goPath, key, path string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	if reflect.Indirect(live).Kind() == reflect.Struct {
+		return w.merge(goPath, path, impact, live, want)
+	}
+	if w.skips(path) || live.Interface() == want.Interface() {
+		return live
+	}
+	w.record(path, impact, f.secretive && soundsSecret(key), f.elementText(live), f.elementText(want))
+	return want
+}
+
+// byKey indexes a list; the second of two equal keys gets an ordinal, so that
+// duplicates, which the Engine keeps, are neither lost nor merged.
+func byKey(f field, list reflect.Value) (map[string]reflect.Value, []string) {
+	m, order := map[string]reflect.Value{}, []string(nil)
+	for i := range list.Len() {
+		k := f.key(list.Index(i))
+		if _, dup := m[k]; dup {
+			k = fmt.Sprintf("%s#%d", k, i)
+		}
+		m[k] = list.Index(i)
+		order = append(order, k)
+	}
+	return m, order
+}
+
+func (w *walker) setList(f field, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	key := f.key
+	if key == nil {
+		key = func(v reflect.Value) string { return v.String() }
+	}
+	wanted, has := map[string]bool{}, map[string]bool{}
+	for i := range want.Len() {
+		wanted[key(want.Index(i))] = true
+	}
+	out := reflect.MakeSlice(live.Type(), 0, want.Len())
+	same := true
+	for i := range live.Len() {
+		k := key(live.Index(i))
+		has[k] = true
+		if wanted[k] {
+			out = reflect.Append(out, live.Index(i))
+		} else {
+			same = false
+		}
+	}
+	for i := range want.Len() {
+		if !has[key(want.Index(i))] {
+			out = reflect.Append(out, want.Index(i))
+			same = false
+		}
+	}
+	if same {
+		return live
+	}
+	w.record(userPath, impact, false, listText(live), listText(want))
+	return out
+}
+
+func (w *walker) leaf(f field, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	if f.same(live, want) {
+		return live
+	}
+	w.record(userPath, impact, false, f.text(live), f.text(want))
+	return want
+}
+
+func (f field) same(live, want reflect.Value) bool {
+	if f.equal != nil {
+		return f.equal(live, want)
+	}
+	l, v := f.effective(live), f.effective(want)
+	if l.Kind() == reflect.Slice && l.Len() == 0 && v.Len() == 0 {
+		return true
+	}
+	return reflect.DeepEqual(l.Interface(), v.Interface())
+}
+
+// effective is the value the Engine works with: pointers followed, the zero
+// value replaced by the default.
+func (f field) effective(v reflect.Value) reflect.Value {
+	if v.Kind() == reflect.Pointer {
+		if !v.IsNil() {
+			v = v.Elem()
+		} else if f.def == nil {
+			return v
+		}
+	}
+	if f.def != nil && v.IsZero() {
+		return reflect.ValueOf(f.def).Convert(indirect(v.Type()))
+	}
+	return v
+}
+
+func (f field) text(v reflect.Value) *string {
+	v = f.effective(v)
+	if v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil
+	}
+	if v.Kind() == reflect.Slice {
+		return listText(v)
+	}
+	if v.IsZero() && v.Kind() == reflect.String {
+		return nil
+	}
+	if f.format != nil {
+		return text(f.format(v))
+	}
+	if d, ok := v.Interface().(time.Duration); ok {
+		return text(d.String())
+	}
+	return text(fmt.Sprint(v.Interface()))
+}
+
+// elementText is a whole list element, as a person would write it.
+func (f field) elementText(v reflect.Value) *string {
+	if f.value != nil {
+		return text(f.value(v))
+	}
+	if reflect.Indirect(v).Kind() != reflect.Struct {
+		return text(fmt.Sprint(v.Interface()))
+	}
+	return text(summary(reflect.Indirect(v)))
+}
+
+// summary writes the fields of a struct that are set: {source: a, target: b}.
+func summary(v reflect.Value) string {
+	var parts []string
+	for i := range v.NumField() {
+		fv := reflect.Indirect(v.Field(i))
+		if !fv.IsValid() || fv.IsZero() {
+			continue
+		}
+		val := fmt.Sprint(fv.Interface())
+		if fv.Kind() == reflect.Struct {
+			val = summary(fv)
+		}
+		parts = append(parts, snake(v.Type().Field(i).Name)+": "+val)
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func (w *walker) record(path string, impact fieldImpact, secret bool, old, new *string) {
+	c := FieldChange{Path: w.full(path), Old: old, New: new, impact: impact}
+	for _, p := range []**string{&c.Old, &c.New} {
+		if *p == nil {
+			continue
+		}
+		if secret {
+			c.Sensitive = true
+		} else if w.redact != nil {
+			if s, hid := w.redact(**p); hid {
+				*p, c.Sensitive = &s, true
+			}
+		}
+	}
+	if secret && c.Sensitive {
+		c.Old, c.New = nil, nil
+	}
+	w.changes = append(w.changes, c)
+}
+
+// ours says whether a label is swarmward's own bookkeeping.
+func ours(key string) bool { return strings.HasPrefix(key, labelPrefix) }
+
+var secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|api_?key|private|auth\b|basicauth|digestauth|_key$|^key$|dsn`)
+
+// soundsSecret says whether a variable or label of that name is likely to hold
+// a secret, so that its value is better not shown.
+func soundsSecret(key string) bool { return secretName.MatchString(key) }
+
+func text(s string) *string { return &s }
+
+func listText(v reflect.Value) *string {
+	if v.Len() == 0 {
+		return nil
+	}
+	b, err := json.Marshal(v.Interface())
+	if err != nil {
+		return text(fmt.Sprint(v.Interface()))
+	}
+	return text(string(b))
+}
+
+func indirect(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+func join(parent, name string) string {
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// quoteKey quotes a path segment that a dot or a blank would make ambiguous.
+func quoteKey(k string) string {
+	if plainKey.MatchString(k) {
+		return k
+	}
+	return strconv.Quote(k)
+}
+
+// snake turns MaxReplicas into max_replicas.
+func snake(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if r >= 'A' && r <= 'Z' {
+			if i > 0 && (s[i-1] < 'A' || s[i-1] > 'Z') {
+				b.WriteByte('_')
+			}
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return slices.Clip(keys)
+}
