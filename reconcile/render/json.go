@@ -1,0 +1,141 @@
+package render
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/swarmward/swarmward/reconcile"
+)
+
+// schemaVersion of every JSON document; it grows when a field changes its
+// meaning or goes away.
+const schemaVersion = 1
+
+type planJSON struct {
+	SchemaVersion int               `json:"schemaVersion"`
+	Stack         string            `json:"stack"`
+	Revision      string            `json:"revision"`
+	Changes       []changeJSON      `json:"changes"`
+	Unchanged     int               `json:"unchanged"`
+	Warnings      []string          `json:"warnings,omitempty"`
+	Summary       reconcile.Summary `json:"summary"`
+}
+
+type changeJSON struct {
+	Kind   reconcile.Kind   `json:"kind"`
+	Name   string           `json:"name"`
+	Object string           `json:"object"`
+	Action reconcile.Action `json:"action"`
+	Impact reconcile.Impact `json:"impact,omitempty"`
+	Tasks  int              `json:"tasks"`
+	Cause  string           `json:"cause,omitempty"`
+	Fields []fieldJSON      `json:"fields"`
+	Notes  []string         `json:"notes,omitempty"`
+	Remedy []string         `json:"remedy,omitempty"`
+}
+
+type fieldJSON struct {
+	Path      string  `json:"path"`
+	Old       *string `json:"old"`
+	New       *string `json:"new"`
+	Sensitive bool    `json:"sensitive"`
+}
+
+func newPlan(p *reconcile.Plan) planJSON {
+	out := planJSON{
+		SchemaVersion: schemaVersion, Stack: p.Stack, Revision: p.Revision, Changes: []changeJSON{},
+		Unchanged: p.Unchanged, Warnings: p.Warnings, Summary: p.Summary(),
+	}
+	for _, c := range p.Changes {
+		x := changeJSON{
+			Kind: c.Kind, Name: c.Name, Object: c.Object, Action: c.Action, Impact: c.Impact,
+			Tasks: c.Tasks, Cause: c.Cause, Notes: c.Notes, Remedy: c.Remedy, Fields: []fieldJSON{},
+		}
+		for _, f := range c.Fields {
+			x.Fields = append(x.Fields, fieldJSON{f.Path, f.Old, f.New, f.Sensitive})
+		}
+		out.Changes = append(out.Changes, x)
+	}
+	return out
+}
+
+// PlanJSON writes a plan as one JSON document.
+func PlanJSON(w io.Writer, p *reconcile.Plan) error { return document(w, newPlan(p)) }
+
+type outcomeJSON struct {
+	SchemaVersion int                          `json:"schemaVersion"`
+	Stack         string                       `json:"stack"`
+	Revision      string                       `json:"revision"`
+	ExitCode      int                          `json:"exitCode"`
+	Error         string                       `json:"error,omitempty"`
+	Started       time.Time                    `json:"started"`
+	TookSeconds   float64                      `json:"tookSeconds"`
+	Plan          *planJSON                    `json:"plan,omitempty"`
+	Applied       []appliedJSON                `json:"applied"`
+	Services      map[string]reconcile.Verdict `json:"services"`
+	Checks        []reconcile.CheckResult      `json:"checks"`
+}
+
+type appliedJSON struct {
+	Kind   reconcile.Kind   `json:"kind"`
+	Name   string           `json:"name"`
+	Object string           `json:"object"`
+	Action reconcile.Action `json:"action"`
+	Error  string           `json:"error,omitempty"`
+}
+
+// OutcomeJSON writes an outcome as one JSON document.
+func OutcomeJSON(w io.Writer, o *reconcile.Outcome) error { return document(w, newOutcome(o)) }
+
+// StatusJSON writes the last outcome of every stack as one JSON document.
+func StatusJSON(w io.Writer, outcomes []*reconcile.Outcome) error {
+	out := struct {
+		SchemaVersion int           `json:"schemaVersion"`
+		Stacks        []outcomeJSON `json:"stacks"`
+	}{schemaVersion, []outcomeJSON{}}
+	for _, o := range outcomes {
+		out.Stacks = append(out.Stacks, newOutcome(o))
+	}
+	return document(w, out)
+}
+
+func newOutcome(o *reconcile.Outcome) outcomeJSON {
+	out := outcomeJSON{
+		SchemaVersion: schemaVersion, Stack: o.Stack, Revision: o.Revision, ExitCode: o.ExitCode(),
+		Started: o.Started, TookSeconds: o.Took.Seconds(), Applied: []appliedJSON{},
+		Services: o.Verdicts, Checks: o.Checks,
+	}
+	if o.Plan != nil {
+		p := newPlan(o.Plan)
+		out.Plan = &p
+	}
+	if o.Err != nil {
+		out.Error = o.Err.Error()
+	}
+	for _, a := range o.Applied {
+		x := appliedJSON{Kind: a.Change.Kind, Name: a.Change.Name, Object: a.Change.Object, Action: a.Change.Action}
+		if a.Err != nil {
+			x.Error = a.Err.Error()
+		}
+		out.Applied = append(out.Applied, x)
+	}
+	return out
+}
+
+// ChecksJSON writes check results as one JSON document.
+func ChecksJSON(w io.Writer, stack string, results []reconcile.CheckResult) error {
+	return document(w, struct {
+		SchemaVersion int                     `json:"schemaVersion"`
+		Stack         string                  `json:"stack"`
+		ExitCode      int                     `json:"exitCode"`
+		Checks        []reconcile.CheckResult `json:"checks"`
+	}{schemaVersion, stack, reconcile.ChecksExitCode(results), results})
+}
+
+func document(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
