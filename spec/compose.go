@@ -1,0 +1,249 @@
+package spec
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/types"
+	"gopkg.in/yaml.v3"
+)
+
+// model is what compose-go makes of the files: merged, with variables filled
+// in, and short forms written out.
+type model struct {
+	project *types.Project
+	raw     map[string]any // where the project's types have lost something
+}
+
+// service is the raw form of a service.
+func (m *model) service(name string) map[string]any { return mapping(m.raw, "services", name) }
+
+// mapping is the mapping at a path of the raw form; nil when there is none.
+func mapping(from map[string]any, path ...string) map[string]any {
+	for _, step := range path {
+		next, ok := from[step].(map[string]any)
+		if !ok {
+			return nil
+		}
+		from = next
+	}
+	return from
+}
+
+// compose loads the files with compose-go. After an error it tries again
+// without compose-go's own checks, so that ours can say more: then both a
+// model and the error are returned.
+func (l *loading) compose(ctx context.Context) (*model, error) {
+	if l.report.failed() {
+		m, err := l.composeOnce(ctx, true)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	m, err := l.composeOnce(ctx, false)
+	if err == nil {
+		return m, nil
+	}
+	m, again := l.composeOnce(ctx, true)
+	if again != nil {
+		return nil, err
+	}
+	return m, err
+}
+
+func (l *loading) composeOnce(ctx context.Context, lenient bool) (m *model, err error) {
+	// compose-go converts without looking in places; a file that makes it
+	// panic must not stop the controller.
+	defer func() {
+		if v := recover(); v != nil {
+			m, err = nil, fmt.Errorf("the Compose loader cannot handle this file: %v", v)
+		}
+	}()
+	details := types.ConfigDetails{WorkingDir: l.main[0].dir, Environment: types.Mapping(maps.Clone(l.env))}
+	for _, d := range l.main {
+		content, err := d.without(l.report.bad)
+		if err != nil {
+			return nil, err
+		}
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: d.path, Content: content})
+	}
+	set := func(o *loader.Options) { l.composeOptions(o, lenient) }
+	options := loader.ToOptions(&details, []func(*loader.Options){set})
+	raw, err := loader.LoadModelWithContext(ctx, details, set)
+	if err != nil {
+		return nil, err
+	}
+	l.adaptRaw(raw)
+	project, err := loader.ModelToProject(raw, options, details)
+	if err != nil {
+		return nil, err
+	}
+	return &model{project: project, raw: raw}, nil
+}
+
+func (l *loading) composeOptions(o *loader.Options, lenient bool) {
+	// The name may be one that Compose refuses and Swarm takes; it serves for
+	// COMPOSE_PROJECT_NAME only, which substitute answers.
+	placeholder := loader.NormalizeProjectName(l.stack)
+	if placeholder == "" {
+		placeholder = "stack"
+	}
+	o.SetProjectName(placeholder, true)
+	o.Interpolate.Substitute = l.substitute
+	// docker stack deploy has no such normalisation and defaults: a port
+	// without a protocol stays without one.
+	o.SkipNormalization = true
+	o.SkipDefaultValues = true
+	o.SkipConsistencyCheck = true
+	o.SkipResolveEnvironment = l.legacy
+	o.SkipValidation = lenient
+	if profiles := l.env["COMPOSE_PROFILES"]; profiles != "" {
+		for _, p := range strings.Split(profiles, ",") {
+			o.Profiles = append(o.Profiles, strings.TrimSpace(p))
+		}
+	}
+}
+
+// substitute fills in variables; what is missing has been reported already.
+func (l *loading) substitute(text string, get template.Mapping) (string, error) {
+	value, _ := expand(text, func(name string) (string, bool) {
+		if name == projectName {
+			return l.stack, true
+		}
+		return get(name)
+	})
+	return value, nil
+}
+
+// adaptRaw splits commands as docker stack deploy does: compose-go's splitter
+// drops everything after a shell operator.
+func (l *loading) adaptRaw(raw map[string]any) {
+	for name := range mapping(raw, "services") {
+		service := mapping(raw, "services", name)
+		for _, key := range []string{"command", "entrypoint"} {
+			text, ok := service[key].(string)
+			if !ok {
+				continue
+			}
+			words, err := splitWords(text)
+			if err != nil {
+				l.report.fail("wrong-value", l.index.find("services", name, key), "services."+name+"."+key,
+					err.Error(), "close the quote, or write a list of words")
+				words = nil
+			}
+			list := make([]any, len(words))
+			for i, w := range words {
+				list[i] = w
+			}
+			service[key] = list
+		}
+	}
+}
+
+var (
+	composePath    = regexp.MustCompile(`\b(services|networks|volumes|secrets|configs|include)((\.[A-Za-z0-9_-]+|\[\d+\])+)`)
+	composeService = regexp.MustCompile(`service "([^"]+)"`)
+)
+
+// composeError reports an error of compose-go that none of our own checks
+// foresaw, at the best position that its text gives.
+func (l *loading) composeError(err error) {
+	text := err.Error()
+	p, path := position{file: l.main[0].name}, ""
+	if m := composePath.FindStringSubmatch(text); m != nil {
+		steps := append([]string{m[1]}, strings.FieldsFunc(m[2], func(r rune) bool { return strings.ContainsRune(".[]", r) })...)
+		p, path = l.index.find(steps...), dotted(steps)
+	} else if m := composeService.FindStringSubmatch(text); m != nil {
+		p, path = l.index.find("services", m[1]), "services."+m[1]
+	}
+	for _, d := range l.index.docs {
+		text = strings.ReplaceAll(text, d.path, d.name)
+	}
+	text = strings.ReplaceAll(text, l.main[0].dir+string(filepath.Separator), "")
+	l.report.fail("compose", p, path, l.redact(text), "")
+}
+
+// redact takes the values of variables out of a text that is not ours.
+func (l *loading) redact(text string) string {
+	for _, values := range []iter.Seq[string]{maps.Values(l.variables.used), maps.Values(l.secretValues())} {
+		for value := range values {
+			switch {
+			case len(value) > 3:
+				text = strings.ReplaceAll(text, value, "(value)")
+			case value != "":
+				text = strings.ReplaceAll(text, strconv.Quote(value), "(value)")
+			}
+		}
+	}
+	return text
+}
+
+// without is the content of the file with condemned keys and values left out;
+// the very bytes when there are none.
+func (d *document) without(bad map[*yaml.Node]bool) ([]byte, error) {
+	clean := true
+	for n := range bad {
+		if d.holds(n) {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return d.data, nil
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	for _, root := range d.roots {
+		if err := enc.Encode(prune(root, bad)); err != nil {
+			return nil, fmt.Errorf("%s: %w", d.name, err)
+		}
+	}
+	return out.Bytes(), enc.Close()
+}
+
+func (d *document) holds(n *yaml.Node) bool {
+	for _, root := range d.roots {
+		if pathTo(root, n, 0) != nil || holdsKey(root, n) {
+			return true
+		}
+	}
+	return false
+}
+
+func holdsKey(from, n *yaml.Node) bool {
+	for _, item := range from.Content {
+		if item == n || holdsKey(item, n) {
+			return true
+		}
+	}
+	return false
+}
+
+func prune(n *yaml.Node, bad map[*yaml.Node]bool) *yaml.Node {
+	out := *n
+	out.Content = nil
+	for i := 0; i < len(n.Content); i++ {
+		if n.Kind != yaml.MappingNode {
+			if item := n.Content[i]; !bad[item] {
+				out.Content = append(out.Content, prune(item, bad))
+			}
+			continue
+		}
+		key, value := n.Content[i], n.Content[i+1]
+		if !bad[key] && !bad[value] && !bad[deref(value)] {
+			out.Content = append(out.Content, key, prune(value, bad))
+		}
+		i++
+	}
+	return &out
+}

@@ -1,0 +1,174 @@
+package spec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// document is one YAML file of a spec: what the user wrote, with positions.
+type document struct {
+	name  string // as the user named it
+	path  string // absolute
+	dir   string // what relative paths in it are relative to
+	data  []byte
+	roots []*yaml.Node // top-level mappings, one for each YAML document in the file
+	env   environment  // what its variables are looked up in
+	main  bool         // named by the user, not by an include or extends
+}
+
+// position is a place in a file; the zero value is nowhere.
+type position struct {
+	file         string
+	line, column int
+}
+
+func (d *document) at(n *yaml.Node) position {
+	return position{file: d.name, line: n.Line, column: n.Column}
+}
+
+// readDocument reads a file; it is not parsed yet.
+func readDocument(name, dir string) (*document, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return nil, fmt.Errorf("spec %s: %w", name, err)
+	}
+	data, err := os.ReadFile(abs)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("spec %s: no such file: %w", name, os.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("spec %s: cannot be read: %w", name, reason(err))
+	}
+	if dir == "" {
+		dir = filepath.Dir(abs)
+	}
+	return &document{name: name, path: abs, dir: dir, data: data}, nil
+}
+
+// reason is the cause of a file error without the path it repeats.
+func reason(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
+// parse builds the node trees and reports what is not a YAML mapping with
+// unique text keys.
+func (d *document) parse(r *report) {
+	dec := yaml.NewDecoder(bytes.NewReader(d.data))
+	for {
+		var n yaml.Node
+		err := dec.Decode(&n)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			d.syntaxError(r, err)
+			return
+		}
+		root := deref(&n)
+		if root == nil || root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+			continue
+		}
+		if root.Kind != yaml.MappingNode {
+			r.fail("not-a-spec", d.at(root), "", "the file holds "+kindName(root)+" where a mapping is expected",
+				"begin with `services:`")
+			return
+		}
+		d.roots = append(d.roots, root)
+		d.checkKeys(r, root, nil)
+	}
+	if len(d.roots) == 0 {
+		r.fail("empty", position{file: d.name}, "", "the file is empty", "describe the stack in it, beginning with `services:`")
+	}
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+func (d *document) syntaxError(r *report, err error) {
+	if line, column := d.tabIndent(); line > 0 {
+		r.fail("yaml", position{d.name, line, column}, "", "the line is indented with a tab", "YAML wants spaces")
+		return
+	}
+	p := position{file: d.name}
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		p.line, _ = strconv.Atoi(m[1])
+		p.column = 1
+		text = strings.TrimPrefix(strings.Replace(text, m[0], "", 1), ": ")
+	}
+	r.fail("yaml", p, "", "not valid YAML: "+strings.TrimSpace(text), "check indentation, quotes and colons on this line and the one before")
+}
+
+// tabIndent is the first line that a tab indents.
+func (d *document) tabIndent() (line, column int) {
+	for i, l := range strings.Split(string(d.data), "\n") {
+		indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]
+		if c := strings.IndexByte(indent, '\t'); c >= 0 && strings.TrimSpace(l) != "" {
+			return i + 1, c + 1
+		}
+	}
+	return 0, 0
+}
+
+// checkKeys reports keys that appear twice and keys that are not text.
+func (d *document) checkKeys(r *report, n *yaml.Node, path []string) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		first := map[string]*yaml.Node{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			here := append(path[:len(path):len(path)], key.Value)
+			switch {
+			case key.Kind != yaml.ScalarNode || key.Tag != "!!str" && key.Tag != "!!merge":
+				r.fail("not-a-text-key", d.at(key), dotted(path), fmt.Sprintf("the key %s is not text", key.Value), "put it in quotes")
+				r.bad[key] = true
+			case first[key.Value] != nil:
+				r.fail("duplicate-key", d.at(key), dotted(here),
+					fmt.Sprintf("the key appears twice, first on line %d", first[key.Value].Line), "keep one of them")
+				r.bad[key] = true
+			default:
+				first[key.Value] = key
+			}
+			d.checkKeys(r, value, here)
+		}
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			d.checkKeys(r, item, append(path[:len(path):len(path)], strconv.Itoa(i)))
+		}
+	}
+}
+
+// deref follows a document or alias to what it stands for.
+func deref(n *yaml.Node) *yaml.Node {
+	for n != nil {
+		switch n.Kind {
+		case yaml.DocumentNode:
+			if len(n.Content) == 0 {
+				return nil
+			}
+			n = n.Content[0]
+		case yaml.AliasNode:
+			n = n.Alias
+		case 0:
+			return nil
+		default:
+			return n
+		}
+	}
+	return nil
+}
+
+// dotted writes a path as the user would: services.web.ports.0.
+func dotted(path []string) string { return strings.Join(path, ".") }

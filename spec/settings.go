@@ -1,0 +1,156 @@
+package spec
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// settingsKey is the top-level key of our own settings.
+const settingsKey = "x-swarmward"
+
+func defaultSettings() Settings {
+	return Settings{
+		OnCheckFailure: "report",
+		Images:         Images{Resolve: "changed"},
+		Prune:          true,
+		Timeout:        5 * time.Minute,
+	}
+}
+
+// readSettings decodes x-swarmward of all files, merged in their order: a
+// later value wins, lists are appended.
+func readSettings(docs []*document, r *report) Settings {
+	var merged *setting
+	for _, d := range docs {
+		for _, root := range d.roots {
+			if _, n := child(root, settingsKey); n != nil {
+				merged = mergeSettings(merged, newSetting(d, n, 0))
+			}
+		}
+	}
+	out := defaultSettings()
+	if merged == nil || merged.isNull() {
+		return out
+	}
+	d := &decoder{report: r}
+	d.mapping(merged, settingsKey, fields{
+		"checks":           func(s *setting, path string) { out.Checks = d.checks(s, path) },
+		"on_check_failure": d.choice(&out.OnCheckFailure, "report", "rollback"),
+		"ignore":           d.texts(&out.Ignore),
+		"images": func(s *setting, path string) {
+			d.mapping(s, path, fields{"resolve": d.choice(&out.Images.Resolve, "changed", "always", "never")})
+		},
+		"prune":   d.boolean(&out.Prune),
+		"allow":   d.texts(&out.Allow),
+		"timeout": d.duration(&out.Timeout),
+		"lint": func(s *setting, path string) {
+			d.mapping(s, path, fields{"off": d.texts(&out.Lint.Off)})
+		},
+	})
+	return out
+}
+
+func (d *decoder) checks(s *setting, path string) []Check {
+	var out []Check
+	d.each(s, path, func(name string, s *setting, path string) {
+		out = append(out, d.check(name, s, path))
+	})
+	slices.SortFunc(out, func(a, b Check) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+func (d *decoder) check(name string, s *setting, path string) Check {
+	c := Check{Name: name, Timeout: 5 * time.Second, Interval: 30 * time.Second, Grace: 30 * time.Second, Retries: 1}
+	d.mapping(s, path, fields{
+		"timeout":    d.duration(&c.Timeout),
+		"interval":   d.duration(&c.Interval),
+		"grace":      d.duration(&c.Grace),
+		"retries":    d.integer(&c.Retries, 1, 100),
+		"redis":      func(s *setting, path string) { c.Redis = d.redis(s, path) },
+		"centrifugo": func(s *setting, path string) { c.Centrifugo = d.centrifugo(s, path) },
+		"http":       func(s *setting, path string) { c.HTTP = d.http(s, path) },
+		"tcp":        func(s *setting, path string) { c.TCP = d.tcp(s, path) },
+	})
+	var kinds []string
+	for _, kind := range []string{"redis", "centrifugo", "http", "tcp"} {
+		if s.field(kind) != nil {
+			kinds = append(kinds, kind)
+		}
+	}
+	switch {
+	case len(kinds) == 0:
+		d.fail(s, path, "the check says not what to check", "add redis, centrifugo, http or tcp")
+	case len(kinds) > 1:
+		d.fail(s, path, "the check has more than one kind: "+oneOf(kinds), "write one check for each")
+	}
+	return c
+}
+
+// target adds the keys that say where a check connects to.
+func (d *decoder) target(t *Target, own fields) fields {
+	own["service"] = d.text(&t.Service)
+	own["port"] = d.integer(&t.Port, 1, 65535)
+	own["connect"] = d.address(&t.Connect)
+	return own
+}
+
+func (d *decoder) redis(s *setting, path string) *RedisCheck {
+	c := RedisCheck{Target: Target{Port: 6379}, Key: "redis-health-check"}
+	d.mapping(s, path, d.target(&c.Target, fields{
+		"username": d.text(&c.Username),
+		"password": d.credential(&c.Password),
+		"key":      d.text(&c.Key),
+		"database": d.integer(&c.Database, 0, 1<<20),
+	}))
+	d.needTarget(s, path, c.Target)
+	return &c
+}
+
+func (d *decoder) centrifugo(s *setting, path string) *CentrifugoCheck {
+	c := CentrifugoCheck{Target: Target{Port: 8000}}
+	d.mapping(s, path, d.target(&c.Target, fields{
+		"api_key":      d.credential(&c.APIKey),
+		"token_secret": d.credential(&c.TokenSecret),
+	}))
+	d.needTarget(s, path, c.Target)
+	return &c
+}
+
+func (d *decoder) http(s *setting, path string) *HTTPCheck {
+	c := HTTPCheck{Method: "GET"}
+	d.mapping(s, path, d.target(&c.Target, fields{
+		"url":    d.url(&c.URL),
+		"method": d.text(&c.Method),
+		"status": d.integers(&c.Status, 100, 599),
+		"body":   d.text(&c.Body),
+	}))
+	if len(c.Status) == 0 {
+		c.Status = []int{200}
+	}
+	if !s.isNull() && s.field("url") == nil {
+		d.fail(s, path, "the check has no url", "add one, such as url: https://example.com/health")
+	}
+	if c.Target.Service != "" && c.Target.Port == 0 {
+		c.Target.Port = urlPort(c.URL)
+	}
+	return &c
+}
+
+func (d *decoder) tcp(s *setting, path string) *TCPCheck {
+	c := TCPCheck{}
+	d.mapping(s, path, d.target(&c.Target, fields{}))
+	if d.needTarget(s, path, c.Target) && c.Target.Connect == "" && s.field("port") == nil {
+		d.fail(s, path, "the check has no port", "add the port that the container listens on")
+	}
+	return &c
+}
+
+// needTarget reports a check that does not say where to connect to.
+func (d *decoder) needTarget(s *setting, path string, t Target) bool {
+	if t.Service != "" || t.Connect != "" || s.field("service") != nil || s.field("connect") != nil {
+		return true
+	}
+	d.fail(s, path, "the check has neither a service nor an address", "add service: NAME, or connect: HOST:PORT")
+	return false
+}

@@ -1,0 +1,120 @@
+// Package source finds the files of the specs that a command is given.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Default is the file that is read when none is named.
+const Default = "desired-state.yaml"
+
+// Input is one stack's files.
+type Input struct {
+	Files []string // merged in order
+}
+
+// Paths turns the arguments of -f into inputs. Files are one stack together.
+// A directory holds one stack in each *.yaml and *.yml file that lies directly
+// in it, by name; hidden files and *.override.yaml are passed over. No
+// arguments mean Default. The errors say what to do; a file that cannot be
+// read is one of them.
+func Paths(args []string) ([]Input, error) {
+	if len(args) == 0 {
+		args = []string{Default}
+	}
+	var files, dirs []string
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && arg == Default:
+			return nil, fmt.Errorf("spec %s: no such file: it is read when no other is named; name yours with -f FILE: %w", arg, fs.ErrNotExist)
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("spec %s: no such file: correct -f FILE; the default is %s: %w", arg, Default, fs.ErrNotExist)
+		case err != nil:
+			return nil, fmt.Errorf("spec %s: cannot be read: %w", arg, reason(err))
+		case info.IsDir():
+			dirs = append(dirs, arg)
+		default:
+			files = append(files, arg)
+		}
+	}
+	switch {
+	case len(dirs) == 0:
+		return []Input{{Files: files}}, readable(files)
+	case len(files) > 0:
+		return nil, fmt.Errorf("spec %s is a directory and %s a file: give files, which are one stack together, or directories, which hold one stack in each file", dirs[0], files[0])
+	}
+	var out []Input
+	for _, dir := range dirs {
+		found, err := specsIn(dir)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+func specsIn(dir string) ([]Input, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("spec directory %s: cannot be read: %w", dir, reason(err))
+	}
+	var files []string
+	for _, e := range list {
+		path := filepath.Join(dir, e.Name())
+		if !isSpec(e.Name()) {
+			continue
+		}
+		// A link to a file is one; a mounted config directory is full of them.
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			files = append(files, path)
+		}
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("spec directory %s: no *.yaml or *.yml file in it: put one there for each stack, or name a file with -f FILE", dir)
+	}
+	slices.Sort(files)
+	var out []Input
+	for _, f := range files {
+		out = append(out, Input{Files: []string{f}})
+	}
+	return out, readable(files)
+}
+
+func isSpec(name string) bool {
+	ext := filepath.Ext(name)
+	if ext != ".yaml" && ext != ".yml" || strings.HasPrefix(name, ".") {
+		return false
+	}
+	return filepath.Ext(strings.TrimSuffix(name, ext)) != ".override"
+}
+
+// readable opens each file once, so that the error comes before any work.
+func readable(files []string) error {
+	for _, f := range files {
+		h, err := os.Open(f)
+		if err != nil {
+			return fmt.Errorf("spec %s: cannot be read: %w", f, reason(err))
+		}
+		if err := h.Close(); err != nil {
+			return fmt.Errorf("spec %s: %w", f, err)
+		}
+	}
+	return nil
+}
+
+// reason is the cause of a file error without the path it repeats.
+func reason(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
