@@ -133,20 +133,24 @@ func removeCgroups(cgroup string) error {
 }
 
 // poll tries until try succeeds. When d is over or ctx ends, it returns what
-// try said last.
+// try said last, before it was interrupted.
 func poll(ctx context.Context, d time.Duration, subject string, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := try(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: not within %v: %w", subject, d, err)
+			return fmt.Errorf("%s: not within %v: %w", subject, d, last)
 		case <-tick.C:
 		}
 	}
