@@ -173,8 +173,12 @@ func redisImage(ctx context.Context, _ *Lab) (rootfs, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, program := range []string{"redis-server", "redis-cli"} {
-		if err := content.addProgram(ctx, program); err != nil {
+	for _, name := range []string{"redis-server", "redis-cli"} {
+		program, err := exec.LookPath(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w (Debian's package redis-server brings it)", name, err)
+		}
+		if err := content.addProgram(ctx, "/usr/local/bin/"+name, program); err != nil {
 			return nil, nil, err
 		}
 	}

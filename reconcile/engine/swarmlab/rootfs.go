@@ -3,7 +3,6 @@ package swarmlab
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -52,15 +51,14 @@ func busybox(ctx context.Context) (rootfs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("busybox: %w (Debian's package busybox-static has it)", err)
 	}
-	if libs, err := libraries(ctx, program); err != nil || len(libs) > 0 {
-		return nil, errors.Join(fmt.Errorf("busybox: %s needs shared libraries; Debian's package busybox-static does not", program), err)
-	}
 	out, err := exec.CommandContext(ctx, program, "--list").Output()
 	if err != nil {
 		return nil, fmt.Errorf("busybox: --list: %w", err)
 	}
 	r := rootfs{}
-	r.copy("/bin/busybox", program)
+	if err := r.addProgram(ctx, "/bin/busybox", program); err != nil {
+		return nil, err
+	}
 	for applet := range strings.FieldsSeq(string(out)) {
 		if applet != "busybox" {
 			r.link("/bin/"+applet, "busybox")
@@ -71,14 +69,10 @@ func busybox(ctx context.Context) (rootfs, error) {
 	return r, nil
 }
 
-// addProgram adds a program of this machine's PATH at /usr/local/bin with the
-// libraries that it is linked to.
-func (r rootfs) addProgram(ctx context.Context, name string) error {
-	program, err := exec.LookPath(name)
-	if err != nil {
-		return fmt.Errorf("%s: %w (Debian's package redis-server brings it)", name, err)
-	}
-	r.copy("/usr/local/bin/"+name, program)
+// addProgram adds a program of this machine with the libraries that it is
+// linked to.
+func (r rootfs) addProgram(ctx context.Context, target, program string) error {
+	r.copy(target, program)
 	libs, err := libraries(ctx, program)
 	for _, lib := range libs {
 		r.copy(lib, lib)

@@ -1,0 +1,42 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# dockerd and iptables are there, and not in everybody's PATH.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# Two packages at a time: an Engine test waits more than it works, three starve
+# the Swarms of a small machine. One package's Engine tests take minutes.
+TESTFLAGS ?= -p 2 -timeout 7m
+
+# Packages without an Engine, where the race detector is worth its price.
+RACE = $$(go list ./... | grep -v -e /swarmlab -e /reconcile/engine)
+
+.PHONY: help build test race lint fmt clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+build: ## bin/swarmward
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/swarmward ./cmd/swarmward
+
+test: ## every test; on Debian as root also installs what Engine tests need
+	@.ci/tools
+	@.ci/gotest $(TESTFLAGS) ./...
+
+race: ## the tests of packages without an Engine, under the race detector
+	go test -race -timeout 7m $(RACE)
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change (make fmt does it):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+fmt: ## gofmt on every file
+	gofmt -w $$(git ls-files '*.go')
+
+clean: ## what make build made
+	rm -rf bin
