@@ -71,8 +71,10 @@ func (x *diffing) add(c Change) { x.plan.Changes = append(x.plan.Changes, c) }
 
 func (x *diffing) sort() {
 	rank := map[Kind]int{KindNetwork: 0, KindVolume: 1, KindSecret: 2, KindConfig: 3, KindService: 4}
+	late := map[bool]int{true: 1}
 	slices.SortStableFunc(x.plan.Changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(rank[a.Kind], rank[b.Kind]), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Object, b.Object))
+		return cmp.Or(cmp.Compare(rank[a.Kind], rank[b.Kind]), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(late[a.AfterChecks], late[b.AfterChecks]), cmp.Compare(a.Object, b.Object))
 	})
 }
 

@@ -40,9 +40,11 @@ type field struct {
 	// nilDef is the struct that a nil pointer stands for, where that is not
 	// the zero struct.
 	nilDef func() reflect.Value
-	// equal overrides comparison of a leaf.
-	equal  func(live, want reflect.Value) bool
-	format func(reflect.Value) string
+	// equal overrides comparison of a leaf; canonical then is one text for all
+	// that it finds equal.
+	equal     func(live, want reflect.Value) bool
+	canonical func(reflect.Value) string
+	format    func(reflect.Value) string
 	// secretive: the value is hidden when its key sounds like a secret's.
 	secretive bool
 	// impact of a change of this field or anything below it.
@@ -76,7 +78,7 @@ func fields() map[string]field {
 		"TaskTemplate.Runtime":       {def: swarm.RuntimeContainer},
 		"TaskTemplate.ContainerSpec": {name: "."},
 
-		c + "Image":           {equal: sameImage},
+		c + "Image":           {equal: sameImage, canonical: canonicalImage},
 		c + "Command":         {name: "entrypoint"},
 		c + "Args":            {name: "command"},
 		c + "Dir":             {name: "working_dir"},
@@ -222,6 +224,19 @@ func portKey(v reflect.Value) string {
 // pinned to a digest is the tag still, unless the spec pins one itself.
 func sameImage(live, want reflect.Value) bool {
 	return SameImage(live.String(), want.String())
+}
+
+// canonicalImage is the name and tag in full, without the digest that the
+// Engine may have pinned.
+func canonicalImage(v reflect.Value) string {
+	n, err := reference.ParseNormalizedNamed(v.String())
+	if err != nil {
+		return v.String()
+	}
+	if t, ok := reference.TagNameOnly(n).(reference.Tagged); ok {
+		return n.Name() + ":" + t.Tag()
+	}
+	return n.Name() // pinned by digest alone
 }
 
 // SameImage says whether a service that runs live is what a spec that says

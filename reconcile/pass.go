@@ -181,6 +181,11 @@ func (p *pass) report(e Event) {
 // result notes how a change went. A context that ended is not the change's
 // fault and is reported once, by Apply.
 func (p *pass) result(c Change, err error) {
+	if err != nil {
+		if s, hid := p.redact(err.Error()); hid {
+			err = errors.New(s)
+		}
+	}
 	p.mu.Lock()
 	p.out.Applied = append(p.out.Applied, Applied{c, err})
 	if err != nil && !errors.Is(err, context.Canceled) {

@@ -19,15 +19,11 @@ import (
 // equal have one hash, whatever the Engine filled in. It covers neither
 // swarmward's own labels nor an image's digest.
 func SpecHash(s swarm.ServiceSpec) string {
-	w := walker{fields: fields()}
+	w := walker{fields: fields(), canonical: true}
 	w.merge("", "", replaceTasks, reflect.ValueOf(swarm.ServiceSpec{}), reflect.ValueOf(s))
 	lines := make([]string, 0, len(w.changes))
 	for _, c := range w.changes {
-		v := orUnset(c.New)
-		if c.Path == "image" {
-			v, _, _ = strings.Cut(v, "@")
-		}
-		lines = append(lines, c.Path+"\x00"+v)
+		lines = append(lines, c.Path+"\x00"+orUnset(c.New))
 	}
 	slices.Sort(lines)
 	h := sha256.New()

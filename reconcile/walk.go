@@ -20,7 +20,10 @@ type walker struct {
 	prefix  string                      // of every path: services.redis
 	ignored func(path string) bool      // nil: nothing is
 	redact  func(string) (string, bool) // nil: nothing is; true when it hid something
-	changes []FieldChange
+	// canonical records one text for all that means the same, for hashing,
+	// instead of one that people want to read.
+	canonical bool
+	changes   []FieldChange
 }
 
 // merge returns live where it means the same as want, and otherwise live with
@@ -179,7 +182,12 @@ func (w *walker) keyedList(f field, goPath, userPath string, impact fieldImpact,
 		if _, ok := has[k]; ok || w.skips(path) {
 			continue
 		}
-		w.record(path, impact, f.secretive && soundsSecret(k), nil, f.elementText(wanted[k]))
+		if e := wanted[k]; w.canonical && reflect.Indirect(e).Kind() == reflect.Struct {
+			w.record(path, impact, false, nil, text("present"))
+			w.element(f, goPath+"[]", k, path, impact, reflect.Zero(e.Type()), e)
+		} else {
+			w.record(path, impact, f.secretive && soundsSecret(k), nil, f.elementText(e))
+		}
 		out = reflect.Append(out, wanted[k])
 	}
 	if len(w.changes) == n {
@@ -245,7 +253,11 @@ func (w *walker) setList(f field, userPath string, impact fieldImpact, live, wan
 	if same {
 		return live
 	}
-	w.record(userPath, impact, false, listText(live), listText(want))
+	if w.canonical {
+		w.record(userPath, impact, false, nil, text(strings.Join(sortedKeys(wanted), "\x00")))
+	} else {
+		w.record(userPath, impact, false, listText(live), listText(want))
+	}
 	return out
 }
 
@@ -253,7 +265,11 @@ func (w *walker) leaf(f field, userPath string, impact fieldImpact, live, want r
 	if f.same(live, want) {
 		return live
 	}
-	w.record(userPath, impact, false, f.text(live), f.text(want))
+	if w.canonical && f.canonical != nil {
+		w.record(userPath, impact, false, nil, text(f.canonical(want)))
+	} else {
+		w.record(userPath, impact, false, f.text(live), f.text(want))
+	}
 	return want
 }
 

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/reconcile/render"
+	"github.com/swarmward/swarmward/spec"
+)
+
+type applyFlags struct {
+	dryRun, yes, allowPruneAll bool
+}
+
+func (a *app) applyCmd() *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Make the Swarm what the spec says, wait until it runs, check that it works",
+		Long: `Make one pass: compare the spec with the Swarm, show the plan, ask (on a
+terminal, unless --yes), apply it in dependency order, wait until every service
+has converged, and run the checks. What already is as the spec says is not
+written. Exits with 0 only when everything converged and every check passed.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.dryRun {
+				return a.plan(cmd, f.allowPruneAll)
+			}
+			return a.apply(cmd, f)
+		},
+	}
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show the plan and write nothing, as plan does")
+	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	pruneFlag(cmd, &f.allowPruneAll)
+	return cmd
+}
+
+func (a *app) apply(cmd *cobra.Command, f applyFlags) error {
+	stacks, err := a.stacks(cmd.Context())
+	if err != nil {
+		return err
+	}
+	a.warnings(stacks)
+	r, e, err := a.reconciler("text")
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	r.Differ.AllowPruneAll = f.allowPruneAll
+	worst := reconcile.ExitOK
+	for i, s := range stacks {
+		code, err := a.applyStack(cmd, r, s, f, i)
+		if err != nil {
+			return err
+		}
+		worst = worse(worst, code)
+	}
+	return exit(worst)
+}
+
+// worse of two exit codes: an error before anything else, what could not be
+// tried last.
+func worse(x, y int) int {
+	for _, c := range []int{reconcile.ExitError, reconcile.ExitNotConverged, reconcile.ExitCheckFailed, reconcile.ExitStopped, reconcile.ExitUnknown} {
+		if x == c || y == c {
+			return c
+		}
+	}
+	return reconcile.ExitOK
+}
+
+func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.Stack, f applyFlags, i int) (int, error) {
+	plan, seen, err := r.Plan(cmd.Context(), s)
+	if err != nil {
+		return 0, err
+	}
+	if a.output == "text" {
+		if err := a.showPlan(plan, i); err != nil {
+			return 0, err
+		}
+	}
+	if plan.Writes() && !f.yes && a.output == "text" && isTerminal(a.in) && isTerminal(a.out) {
+		fmt.Fprint(a.out, "\nApply this plan? Only yes is taken for it: ")
+		answer, _ := bufio.NewReader(a.in).ReadString('\n')
+		if strings.TrimSpace(answer) != "yes" {
+			fmt.Fprintln(a.out, "Nothing was changed.")
+			return reconcile.ExitStopped, nil
+		}
+	}
+	p := a.progress(s)
+	r.Report = p.event
+	o := r.Apply(cmd.Context(), s, plan, seen)
+	p.end()
+	if a.output == "json" {
+		err = render.OutcomeJSON(a.out, o)
+	} else {
+		a.text().Outcome(a.out, o, serviceKeys(s))
+	}
+	if o.Err != nil {
+		if cmd.Context().Err() != nil {
+			report(a.err, fmt.Errorf("interrupted; what was written stays, and the next apply continues from there"))
+		} else {
+			report(a.err, o.Err)
+		}
+	}
+	return o.ExitCode(), err
+}
+
+func serviceKeys(s *spec.Stack) []string {
+	var keys []string
+	for _, x := range s.Services {
+		keys = append(keys, x.Key)
+	}
+	return keys
+}

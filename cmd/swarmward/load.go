@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/reconcile/check"
+	"github.com/swarmward/swarmward/reconcile/engine"
+	"github.com/swarmward/swarmward/spec"
+	"github.com/swarmward/swarmward/spec/source"
+)
+
+// load reads one stack.
+func (a *app) load(ctx context.Context, in source.Input) (*spec.Stack, error) {
+	return spec.Load(ctx, spec.Options{Files: in.Files, Name: a.stack, EnvFiles: a.envFiles, Environ: os.Environ()})
+}
+
+// stacks reads every stack that -f names. Two with one name would undo each
+// other's work without end.
+func (a *app) stacks(ctx context.Context) ([]*spec.Stack, error) {
+	inputs, err := source.Paths(a.files)
+	if err != nil {
+		return nil, err
+	}
+	var out []*spec.Stack
+	var errs []error
+	for _, in := range inputs {
+		s, err := a.load(ctx, in)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out = append(out, s)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return out, unique(out)
+}
+
+func unique(stacks []*spec.Stack) error {
+	seen := map[string]*spec.Stack{}
+	for _, s := range stacks {
+		if other, dup := seen[s.Name]; dup {
+			return fmt.Errorf("%s and %s are both stack %s; give one of them another name:", other.Files[0], s.Files[0], s.Name)
+		}
+		seen[s.Name] = s
+	}
+	return nil
+}
+
+// warnings go to stderr: they are no result.
+func (a *app) warnings(stacks []*spec.Stack) {
+	for _, s := range stacks {
+		for _, f := range s.Warnings {
+			fmt.Fprintf(a.err, "warning: %s\n", f)
+		}
+	}
+}
+
+// reconciler is the domain wired to this machine's Engine.
+func (a *app) reconciler(logs string) (*reconcile.Reconciler, *engine.Engine, error) {
+	log := a.logger(logs)
+	e, err := engine.New(log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &reconcile.Reconciler{
+		Engine: e, Prober: check.Prober{Locator: e},
+		Differ: reconcile.Differ{Fingerprints: &reconcile.Fingerprints{}},
+	}, e, nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/spec"
+	"github.com/swarmward/swarmward/spec/source"
+)
+
+func (a *app) validateCmd() *cobra.Command {
+	var strict bool
+	cmd := &cobra.Command{
+		Use:   "validate",
+		Short: "Load and check the spec; needs no Swarm",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.validate(cmd, strict) },
+	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "warnings fail too")
+	return cmd
+}
+
+func (a *app) validate(cmd *cobra.Command, strict bool) error {
+	inputs, err := source.Paths(a.files)
+	if err != nil {
+		return err
+	}
+	findings, ok := []spec.Finding{}, true
+	var stacks []*spec.Stack
+	for _, in := range inputs {
+		s, err := a.load(cmd.Context(), in)
+		var invalid *spec.Invalid
+		switch {
+		case errors.As(err, &invalid):
+			findings, ok = append(findings, invalid.Findings...), false
+		case err != nil:
+			return err
+		default:
+			findings = append(findings, s.Warnings...)
+			stacks = append(stacks, s)
+		}
+	}
+	if err := unique(stacks); err != nil {
+		return err
+	}
+	if strict && len(findings) > 0 {
+		ok = false
+	}
+	if a.output == "json" {
+		e := json.NewEncoder(a.out)
+		e.SetIndent("", "  ")
+		if err := e.Encode(struct {
+			SchemaVersion int            `json:"schemaVersion"`
+			Valid         bool           `json:"valid"`
+			Findings      []spec.Finding `json:"findings"`
+		}{1, ok, findings}); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range findings {
+			fmt.Fprintf(a.err, "%s: %s\n", f.Severity, f)
+		}
+		for _, s := range stacks {
+			fmt.Fprintf(a.out, "%s: stack %s is valid: %s\n", s.Files[0], s.Name, contents(s))
+		}
+	}
+	if !ok {
+		return exitCode(reconcile.ExitError)
+	}
+	return nil
+}
+
+func contents(s *spec.Stack) string {
+	return fmt.Sprintf("%s, %s, %s, %s, %s, %s",
+		count(len(s.Services), "service"), count(len(s.Networks), "network"), count(len(s.Volumes), "volume"),
+		count(len(s.Secrets), "secret"), count(len(s.Configs), "config"), count(len(s.Settings.Checks), "check"))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,191 @@
+package reconcile
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func mergeSpecs(live, want swarm.ServiceSpec) (swarm.ServiceSpec, []FieldChange) {
+	w := walker{fields: fields()}
+	merged := w.merge("", "", replaceTasks, reflect.ValueOf(live), reflect.ValueOf(want))
+	return merged.Interface().(swarm.ServiceSpec), w.changes
+}
+
+// Law: what a plan writes removes every difference that it shows.
+func TestMergedEqualsWanted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		live, want := anySpec(t, "live"), anySpec(t, "want")
+		merged, _ := mergeSpecs(live, want)
+		if _, left := mergeSpecs(merged, want); len(left) > 0 {
+			t.Fatalf("after the write still differs:\n%v", left)
+		}
+	})
+}
+
+// Law: what the Engine hands back is left alone, to the bit, where nothing
+// differs.
+func TestEqualKeepsLive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		live := anySpec(t, "live")
+		merged, changes := mergeSpecs(live, live)
+		if len(changes) > 0 {
+			t.Fatalf("differs from itself: %v", changes)
+		}
+		if !reflect.DeepEqual(merged, live) {
+			t.Fatalf("changed although equal:\n%s", cmp.Diff(live, merged))
+		}
+	})
+}
+
+// Law: equal specs have equal hashes, and a difference other than an image's
+// digest shows in the hash.
+func TestHashFollowsMeaning(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := anySpec(t, "a"), anySpec(t, "b")
+		merged, _ := mergeSpecs(a, b)
+		if SpecHash(merged) != SpecHash(b) {
+			t.Fatalf("equal specs, two hashes:\n%s", cmp.Diff(b, merged))
+		}
+	})
+}
+
+// anySpec draws the parts of a spec that people write, in all the shapes that
+// mean the same.
+func anySpec(t *rapid.T, label string) swarm.ServiceSpec {
+	words := rapid.SampledFrom([]string{"a", "b", "c", "d"})
+	maps := rapid.MapOfN(words, words, 0, 3)
+	some := func() bool { return rapid.Bool().Draw(t, label) }
+	list := func() []string { return rapid.SliceOfNDistinct(words, 0, 3, rapid.ID).Draw(t, label) }
+	c := &swarm.ContainerSpec{
+		Image: rapid.SampledFrom([]string{"redis:7", "redis:7.4", "docker.io/library/redis:7"}).Draw(t, label),
+		Args:  list(), Env: nil, Labels: maps.Draw(t, label), Hosts: list(), CapabilityAdd: list(),
+	}
+	for _, k := range list() {
+		c.Env = append(c.Env, k+"="+words.Draw(t, label))
+		c.Mounts = append(c.Mounts, mount.Mount{Type: mount.TypeVolume, Source: words.Draw(t, label), Target: "/" + k})
+		c.Secrets = append(c.Secrets, &swarm.SecretReference{SecretName: words.Draw(t, label), File: &swarm.SecretReferenceFileTarget{Name: k, UID: "0", Mode: 0o400}})
+	}
+	if some() {
+		d := rapid.SampledFrom([]time.Duration{0, 10 * time.Second, time.Minute}).Draw(t, label)
+		c.StopGracePeriod = &d
+	}
+	if some() {
+		c.Init = new(some())
+	}
+	s := swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{ContainerSpec: c}}
+	s.Name, s.Labels = "x_y", maps.Draw(t, label)
+	if some() {
+		s.TaskTemplate.Resources = &swarm.ResourceRequirements{}
+		if some() {
+			s.TaskTemplate.Resources.Limits = &swarm.Limit{MemoryBytes: rapid.Int64Range(0, 2).Draw(t, label)}
+		}
+	}
+	if some() {
+		s.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{}
+		if some() {
+			s.TaskTemplate.RestartPolicy.Condition = swarm.RestartPolicyConditionAny
+			s.TaskTemplate.RestartPolicy.MaxAttempts = new(rapid.Uint64Range(0, 1).Draw(t, label))
+		}
+	}
+	s.TaskTemplate.Placement = &swarm.Placement{}
+	for _, k := range list() {
+		s.TaskTemplate.Placement.Constraints = append(s.TaskTemplate.Placement.Constraints,
+			"node.labels."+k+rapid.SampledFrom([]string{"==x", " == x", "!=x"}).Draw(t, label))
+		s.TaskTemplate.Networks = append(s.TaskTemplate.Networks, swarm.NetworkAttachmentConfig{Target: k, Aliases: list()})
+	}
+	if some() {
+		s.UpdateConfig = &swarm.UpdateConfig{Parallelism: rapid.Uint64Range(0, 1).Draw(t, label)}
+	}
+	if some() {
+		s.Mode.Replicated = &swarm.ReplicatedService{}
+		if some() {
+			s.Mode.Replicated.Replicas = new(rapid.Uint64Range(0, 2).Draw(t, label))
+		}
+	}
+	if some() {
+		s.EndpointSpec = &swarm.EndpointSpec{}
+		for i := range rapid.IntRange(0, 2).Draw(t, label) {
+			s.EndpointSpec.Ports = append(s.EndpointSpec.Ports, swarm.PortConfig{
+				TargetPort: uint32(80 + i), PublishedPort: rapid.Uint32Range(0, 2).Draw(t, label),
+				Protocol: rapid.SampledFrom([]swarm.PortConfigProtocol{"", "tcp"}).Draw(t, label),
+			})
+		}
+	}
+	return s
+}
+
+// What the Engine hands back differs from what was sent in many ways that mean
+// the same.
+func TestShapesThatMeanTheSame(t *testing.T) {
+	c := func(f func(*swarm.ServiceSpec)) swarm.ServiceSpec {
+		s := swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{ContainerSpec: &swarm.ContainerSpec{Image: "redis:7"}}}
+		f(&s)
+		return s
+	}
+	none := func(*swarm.ServiceSpec) {}
+	for name, live := range map[string]func(*swarm.ServiceSpec){
+		"runtime":         func(s *swarm.ServiceSpec) { s.TaskTemplate.Runtime = "container" },
+		"isolation":       func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Isolation = "default" },
+		"digest":          func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Image = "redis:7@sha256:" + zeros },
+		"familiar name":   func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Image = "docker.io/library/redis:7" },
+		"one replica":     func(s *swarm.ServiceSpec) { s.Mode.Replicated = &swarm.ReplicatedService{Replicas: new(uint64(1))} },
+		"empty labels":    func(s *swarm.ServiceSpec) { s.Labels = map[string]string{} },
+		"empty resources": func(s *swarm.ServiceSpec) { s.TaskTemplate.Resources = &swarm.ResourceRequirements{} },
+		"default grace":   func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.StopGracePeriod = new(10 * time.Second) },
+		"default restart": func(s *swarm.ServiceSpec) {
+			s.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: "any", Delay: new(5 * time.Second)}
+		},
+		"default update": func(s *swarm.ServiceSpec) {
+			s.UpdateConfig = &swarm.UpdateConfig{Parallelism: 1, FailureAction: "pause", Order: "stop-first"}
+		},
+		"forced": func(s *swarm.ServiceSpec) { s.TaskTemplate.ForceUpdate = 3 },
+		"platforms": func(s *swarm.ServiceSpec) {
+			s.TaskTemplate.Placement = &swarm.Placement{Platforms: []swarm.Platform{{OS: "linux"}}}
+		},
+		"vip":                  func(s *swarm.ServiceSpec) { s.EndpointSpec = &swarm.EndpointSpec{Mode: "vip"} },
+		"swarmward's own mark": func(s *swarm.ServiceSpec) { s.Labels = map[string]string{LabelApplied: "v1:x"} },
+	} {
+		if _, changes := mergeSpecs(c(live), c(none)); len(changes) > 0 {
+			t.Errorf("%s: %v", name, changes)
+		}
+	}
+}
+
+const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
+
+// Unlimited parallelism is not what no update config means.
+func TestEmptyUpdateConfigDiffers(t *testing.T) {
+	_, changes := mergeSpecs(swarm.ServiceSpec{UpdateConfig: &swarm.UpdateConfig{}}, swarm.ServiceSpec{})
+	if len(changes) != 1 || changes[0].String() != "deploy.update_config.parallelism 0 -> 1" {
+		t.Errorf("got %v", changes)
+	}
+}
+
+func TestSameImage(t *testing.T) {
+	digest := func(c string) string { return "@sha256:" + c + zeros[1:] }
+	for _, c := range []struct {
+		live, want string
+		same       bool
+	}{
+		{"redis:7", "redis:7", true},
+		{"redis:7" + digest("a"), "redis:7", true},
+		{"redis:latest", "redis", true},
+		{"redis:7", "redis:8", false},
+		{"redis:7", "valkey:7", false},
+		{"redis:7" + digest("a"), "redis:7" + digest("a"), true},
+		{"redis:7" + digest("a"), "redis:7" + digest("b"), false},
+		{"redis:7", "redis:7" + digest("b"), false},
+		{"registry:5000/a:1", "registry:5000/a:1", true},
+		{"NOT AN IMAGE", "redis:7", false},
+	} {
+		if got := SameImage(c.live, c.want); got != c.same {
+			t.Errorf("SameImage(%q, %q) = %v", c.live, c.want, got)
+		}
+	}
+}
