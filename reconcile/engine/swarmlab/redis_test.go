@@ -16,7 +16,6 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 	"github.com/docker/docker/client"
 	"github.com/redis/go-redis/v9"
-	"gopkg.in/yaml.v3"
 )
 
 const (
@@ -33,7 +32,7 @@ func TestRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &redisLab{node: lab.Nodes[0], client: lab.Nodes[0].Client(t)}
-	r.image, r.health = redisOfSpec(t)
+	r.image, r.health = serviceOfSpec(t, "redis")
 	r.secret(t)
 	good := r.service(t, "good", `requirepass {{ secret "redis_password" }}`, 6379)
 	bad := r.service(t, "bad", "requirepass another-password", 0)
@@ -63,37 +62,6 @@ type redisLab struct {
 	image    string
 	health   []string
 	secretID string
-}
-
-// redisOfSpec is the image and the health check of the spec's Redis.
-func redisOfSpec(t *testing.T) (image string, test []string) {
-	t.Helper()
-	file, err := findUp(specFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var spec struct {
-		Services struct {
-			Redis struct {
-				Image       string
-				Healthcheck struct{ Test []string }
-			}
-		}
-	}
-	if err := yaml.Unmarshal(data, &spec); err != nil {
-		t.Fatal(err)
-	}
-	for _, word := range spec.Services.Redis.Healthcheck.Test {
-		test = append(test, strings.ReplaceAll(word, "$$", "$"))
-	}
-	if len(test) == 0 {
-		t.Fatalf("%s: redis has no health check", file)
-	}
-	return spec.Services.Redis.Image, test
 }
 
 func (r *redisLab) secret(t *testing.T) {
