@@ -1,0 +1,75 @@
+package check
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// renaming is one environment variable of Centrifugo that changed its name
+// between generations 5 and 6.
+type renaming struct{ from, to string }
+
+func centrifugoRenamings() []renaming {
+	return []renaming{
+		{"CENTRIFUGO_API_KEY", "CENTRIFUGO_HTTP_API_KEY"},
+		{"CENTRIFUGO_TOKEN_HMAC_SECRET_KEY", "CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY"},
+		{"CENTRIFUGO_ALLOWED_ORIGINS", "CENTRIFUGO_CLIENT_ALLOWED_ORIGINS"},
+		{"CENTRIFUGO_ADMIN", "CENTRIFUGO_ADMIN_ENABLED"},
+		{"CENTRIFUGO_HEALTH", "CENTRIFUGO_HEALTH_ENABLED"},
+		{"CENTRIFUGO_ENGINE", "CENTRIFUGO_ENGINE_TYPE"},
+		{"CENTRIFUGO_REDIS_ADDRESS", "CENTRIFUGO_ENGINE_REDIS_ADDRESS"},
+		{"CENTRIFUGO_REDIS_PASSWORD", "CENTRIFUGO_ENGINE_REDIS_PASSWORD"},
+		{"CENTRIFUGO_PORT", "CENTRIFUGO_HTTP_SERVER_PORT"},
+	}
+}
+
+// misnamed lists the variables in env that the image's generation of Centrifugo
+// does not know but the other one does. An image whose tag tells no generation
+// has none.
+func misnamed(image string, env []string) (major int, wrong []renaming) {
+	major = imageMajor(image)
+	if major == 0 {
+		return 0, nil
+	}
+	set := map[string]bool{}
+	for _, e := range env {
+		name, _, _ := strings.Cut(e, "=")
+		set[name] = true
+	}
+	for _, r := range centrifugoRenamings() {
+		if major < 6 {
+			r.from, r.to = r.to, r.from
+		}
+		if set[r.from] {
+			wrong = append(wrong, r)
+		}
+	}
+	return major, wrong
+}
+
+// imageMajor is the major version that the image's tag names, or 0.
+func imageMajor(image string) int {
+	match := regexp.MustCompile(`:v?(\d{1,4})(?:[.-][^/:@]*)?(?:@.*)?$`).FindStringSubmatch(image)
+	if match == nil {
+		return 0
+	}
+	major, _ := strconv.Atoi(match[1])
+	return major
+}
+
+func namesOf(wrong []renaming) []string {
+	var names []string
+	for _, r := range wrong {
+		names = append(names, r.from)
+	}
+	return names
+}
+
+func renamings(wrong []renaming) []string {
+	var list []string
+	for _, r := range wrong {
+		list = append(list, r.from+" to "+r.to)
+	}
+	return list
+}
