@@ -182,7 +182,7 @@ func (w *walker) keyedList(f field, goPath, userPath string, impact fieldImpact,
 		if _, ok := has[k]; ok || w.skips(path) {
 			continue
 		}
-		if e := wanted[k]; w.canonical && reflect.Indirect(e).Kind() == reflect.Struct {
+		if e := wanted[k]; w.canonical && indirect(e.Type()).Kind() == reflect.Struct {
 			w.record(path, impact, false, nil, text("present"))
 			w.element(f, goPath+"[]", k, path, impact, reflect.Zero(e.Type()), e)
 		} else {
@@ -199,7 +199,7 @@ func (w *walker) keyedList(f field, goPath, userPath string, impact fieldImpact,
 // element compares two elements with one key. Pointers to structs and structs
 // are walked; anything else is one value.
 func (w *walker) element(f field, goPath, key, path string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	if reflect.Indirect(live).Kind() == reflect.Struct {
+	if indirect(live.Type()).Kind() == reflect.Struct {
 		return w.merge(goPath, path, impact, live, want)
 	}
 	if w.skips(path) || live.Interface() == want.Interface() {
@@ -350,6 +350,7 @@ func summary(v reflect.Value) string {
 
 func (w *walker) record(path string, impact fieldImpact, secret bool, old, new *string) {
 	c := FieldChange{Path: w.full(path), Old: old, New: new, impact: impact}
+	secret = secret && !w.canonical
 	for _, p := range []**string{&c.Old, &c.New} {
 		if *p == nil {
 			continue
@@ -371,7 +372,7 @@ func (w *walker) record(path string, impact fieldImpact, secret bool, old, new *
 // ours says whether a label is swarmward's own bookkeeping.
 func ours(key string) bool { return strings.HasPrefix(key, labelPrefix) }
 
-var secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|api_?key|private|auth\b|basicauth|digestauth|_key$|^key$|dsn`)
+var secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|api_?key|private_?key|basicauth|digestauth|(^|_)(key|auth|dsn)$`)
 
 // soundsSecret says whether a variable or label of that name is likely to hold
 // a secret, so that its value is better not shown.

@@ -189,3 +189,32 @@ func TestSameImage(t *testing.T) {
 		}
 	}
 }
+
+// What the Engine adds to a reference does not change what it means, and a
+// value that is not shown counts all the same.
+func TestHashOfReferencesAndSecrets(t *testing.T) {
+	with := func(id, password string) swarm.ServiceSpec {
+		return swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{ContainerSpec: &swarm.ContainerSpec{
+			Image: "a", Env: []string{"DB_PASSWORD=" + password},
+			Secrets: []*swarm.SecretReference{{SecretID: id, SecretName: "s", File: &swarm.SecretReferenceFileTarget{Name: "f"}}},
+		}}}
+	}
+	if SpecHash(with("", "x")) != SpecHash(with("id", "x")) {
+		t.Error("the id of a secret changes the hash")
+	}
+	if SpecHash(with("", "x")) == SpecHash(with("", "y")) {
+		t.Error("a sensitive value does not change the hash")
+	}
+}
+
+func TestSoundsSecret(t *testing.T) {
+	for name, want := range map[string]bool{
+		"DB_PASSWORD": true, "API_KEY": true, "apikey": true, "TOKEN": true, "GITHUB_AUTH": true, "KEY": true,
+		"traefik.http.middlewares.a.basicauth.users": true,
+		"LOG_LEVEL": false, "traefik.http.routers.centrifugo-private.rule": false, "KEYBOARD": false, "AUTHOR": false,
+	} {
+		if soundsSecret(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
