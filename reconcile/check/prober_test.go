@@ -135,6 +135,9 @@ func network(addresses map[string]string) func(context.Context, string, string) 
 	return func(ctx context.Context, _, address string) (net.Conn, error) {
 		switch what := addresses[address]; what {
 		case "accepts":
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
 			here, there := net.Pipe()
 			go func() { _, _ = there.Read(make([]byte, 1)) }()
 			return here, nil
