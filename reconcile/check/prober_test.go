@@ -42,7 +42,7 @@ func stack() *spec.Stack {
 		Secrets: []spec.Secret{
 			{Key: "api_key", Data: spec.Sensitive(apiKey + "\n")},
 			{Key: "external", External: true},
-			{Key: "redis_password", Data: spec.Sensitive(redisPassword)},
+			{Key: "redis_password", Data: spec.Sensitive(redisPassword + "\r\n")},
 			{Key: "wrong_key", Data: spec.Sensitive(wrongKey)},
 			{Key: "wrong_password", Data: spec.Sensitive(wrongPassword)},
 		},
