@@ -3,11 +3,14 @@ package spec
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,13 +108,57 @@ func (l *loading) composeOptions(o *loader.Options, lenient bool) {
 	o.SkipNormalization = true
 	o.SkipDefaultValues = true
 	o.SkipConsistencyCheck = true
-	o.SkipResolveEnvironment = l.legacy
+	// Env and label files are looked at first: see resolve.
+	o.SkipResolveEnvironment = true
+	o.SkipResolveLabels = true
 	o.SkipValidation = lenient
 	if profiles := l.env["COMPOSE_PROFILES"]; profiles != "" {
 		for _, p := range strings.Split(profiles, ",") {
 			o.Profiles = append(o.Profiles, strings.TrimSpace(p))
 		}
 	}
+}
+
+// resolve reads the env and label files of the services. It goes by one
+// service at a time, so that a file that is not valid has a place; the error
+// itself quotes the file, which may hold secrets.
+func (l *loading) resolve(m *model) {
+	for _, name := range slices.Sorted(maps.Keys(m.project.Services)) {
+		one := *m.project
+		one.Services = types.Services{name: m.project.Services[name]}
+		key, err := "env_file", error(nil)
+		resolved := &one
+		if l.legacy {
+			err = l.resolveLegacy(resolved, name)
+		} else {
+			resolved, err = one.WithServicesEnvironmentResolved(false)
+		}
+		if err == nil {
+			key = "label_file"
+			resolved, err = resolved.WithServicesLabelsResolved(false)
+		}
+		if err != nil {
+			l.report.fail("env-file", l.index.find("services", name, key), "services."+name+"."+key,
+				"a file is not valid: expected lines of the form NAME=value", "correct the file")
+			continue
+		}
+		m.project.Services[name] = resolved.Services[name]
+	}
+}
+
+func (l *loading) resolveLegacy(p *types.Project, name string) error {
+	s := p.Services[name]
+	var files []map[string]*string
+	for _, f := range s.EnvFiles {
+		read, err := readRawEnvFile(f.Path)
+		if err != nil && (bool(f.Required) || !errors.Is(err, os.ErrNotExist)) {
+			return err
+		}
+		files = append(files, read)
+	}
+	s.Environment = legacyEnvironment(files, s.Environment, l.env.get)
+	p.Services[name] = s
+	return nil
 }
 
 // substitute fills in variables; what is missing has been reported already.
@@ -151,7 +198,8 @@ func (l *loading) adaptRaw(raw map[string]any) {
 }
 
 var (
-	composePath    = regexp.MustCompile(`\b(services|networks|volumes|secrets|configs|include)((\.[A-Za-z0-9_-]+|\[\d+\])+)`)
+	composePath    = regexp.MustCompile(`\b(services|networks|volumes|secrets|configs|include)((\.[A-Za-z0-9_-]+|\[[A-Za-z0-9_.-]+\])+)`)
+	decoderPath    = regexp.MustCompile(`^'[^']*' `)
 	composeService = regexp.MustCompile(`service "([^"]+)"`)
 )
 
@@ -159,6 +207,10 @@ var (
 // foresaw, at the best position that its text gives.
 func (l *loading) composeError(err error) {
 	text := err.Error()
+	// The decoder's own heading says nothing.
+	if _, after, ok := strings.Cut(text, "error(s):"); ok {
+		text, _, _ = strings.Cut(strings.TrimSpace(after), "\n")
+	}
 	p, path := position{file: l.main[0].name}, ""
 	if m := composePath.FindStringSubmatch(text); m != nil {
 		steps := append([]string{m[1]}, strings.FieldsFunc(m[2], func(r rune) bool { return strings.ContainsRune(".[]", r) })...)
@@ -170,6 +222,8 @@ func (l *loading) composeError(err error) {
 		text = strings.ReplaceAll(text, d.path, d.name)
 	}
 	text = strings.ReplaceAll(text, l.main[0].dir+string(filepath.Separator), "")
+	text = strings.TrimPrefix(text, path+": ")
+	text = decoderPath.ReplaceAllString(text, "")
 	l.report.fail("compose", p, path, l.redact(text), "")
 }
 

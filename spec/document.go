@@ -23,6 +23,8 @@ type document struct {
 	roots []*yaml.Node // top-level mappings, one for each YAML document in the file
 	env   environment  // what its variables are looked up in
 	main  bool         // named by the user, not by an include or extends
+	// broken means that there is no tree to check, or only the beginning of one.
+	broken bool
 }
 
 // position is a place in a file; the zero value is nowhere.
@@ -74,6 +76,7 @@ func (d *document) parse(r *report) {
 			break
 		}
 		if err != nil {
+			d.broken = true
 			d.syntaxError(r, err)
 			return
 		}
@@ -82,14 +85,17 @@ func (d *document) parse(r *report) {
 			continue
 		}
 		if root.Kind != yaml.MappingNode {
+			d.broken = true
 			r.fail("not-a-spec", d.at(root), "", "the file holds "+kindName(root)+" where a mapping is expected",
 				"begin with `services:`")
 			return
 		}
 		d.roots = append(d.roots, root)
+		d.checkCycles(r, root, map[*yaml.Node]bool{})
 		d.checkKeys(r, root, nil)
 	}
 	if len(d.roots) == 0 {
+		d.broken = true
 		r.fail("empty", position{file: d.name}, "", "the file is empty", "describe the stack in it, beginning with `services:`")
 	}
 }
@@ -120,6 +126,19 @@ func (d *document) tabIndent() (line, column int) {
 		}
 	}
 	return 0, 0
+}
+
+// checkCycles reports an alias for something that it is a part of.
+func (d *document) checkCycles(r *report, n *yaml.Node, open map[*yaml.Node]bool) {
+	if n.Kind == yaml.AliasNode && open[n.Alias] {
+		d.broken = true
+		r.fail("alias-cycle", d.at(n), "", "the alias *"+n.Value+" stands for something that contains it", "remove it")
+	}
+	open[n] = true
+	for _, item := range n.Content {
+		d.checkCycles(r, item, open)
+	}
+	delete(open, n)
 }
 
 // checkKeys reports keys that appear twice and keys that are not text.

@@ -113,7 +113,8 @@ func (d *document) open(path *yaml.Node, dir string, env environment, r *report,
 	seen[full] = true
 	other, err := readDocument(full, dir)
 	if err != nil {
-		r.fail("missing-file", d.at(path), "", "the file "+path.Value+" cannot be read", "correct the path; it is relative to "+filepath.Dir(d.name))
+		r.bad[path] = true
+		r.fail("missing-file", d.at(path), "", "the file "+path.Value+" cannot be read", "correct the path; it is relative to "+d.display(d.dir))
 		return nil
 	}
 	other.name = d.display(full)

@@ -42,7 +42,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if err := l.read(); err != nil {
 		return nil, err
 	}
-	if l.report.failed() {
+	if slices.ContainsFunc(l.index.docs, func(d *document) bool { return d.broken }) {
 		return nil, l.report.invalid(l.index.docs)
 	}
 	l.checkFiles()
@@ -65,6 +65,9 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil && !l.report.failed() {
 		l.composeError(err)
 	}
+	if !l.report.failed() {
+		l.resolve(m)
+	}
 	if l.report.failed() {
 		return nil, l.report.invalid(l.index.docs)
 	}
@@ -83,6 +86,7 @@ type loading struct {
 	index     index
 	env       environment
 	legacy    bool // the spec has version:, so it was written for docker stack deploy
+	circular  bool // services wait for each other, which a legacy spec may say: then none waits
 	variables interpolation
 	stack     string
 	contents  map[string][]byte // of secrets and configs, by secrets.KEY

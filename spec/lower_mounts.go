@@ -160,27 +160,13 @@ func parseTmpfs(text string) (mount.Mount, error) {
 // is, and another spelling would restart tasks.
 func (l *loading) writtenTargets(service string) map[string]string {
 	out := map[string]string{}
-	for _, d := range l.index.docs {
-		for _, root := range d.roots {
-			_, services := child(root, "services")
-			if services == nil {
-				continue
-			}
-			_, s := child(services, service)
-			if s == nil {
-				continue
-			}
-			_, list := child(s, "volumes")
-			if list == nil || list.Kind != yaml.SequenceNode {
-				continue
-			}
-			for _, item := range scalars(list) {
-				text, _ := d.text(item)
-				if v, err := format.ParseVolume(text); err == nil && v.Target != "" {
-					out[path.Clean(v.Target)] = v.Target
-				}
+	l.eachList([]string{"services", service, "volumes"}, func(d *document, list *yaml.Node) {
+		for _, item := range scalars(list) {
+			text, _ := d.text(item)
+			if v, err := format.ParseVolume(text); err == nil && v.Target != "" {
+				out[path.Clean(v.Target)] = v.Target
 			}
 		}
-	}
+	})
 	return out
 }

@@ -37,7 +37,7 @@ func (w *lowering) service(key string, s types.ServiceConfig) Service {
 		RollbackConfig: updateConfig(s.Deploy.RollbackConfig),
 	}}
 	for name, d := range s.DependsOn {
-		if _, ok := w.project.Services[name]; !ok {
+		if _, ok := w.project.Services[name]; !ok || w.l.circular {
 			continue
 		}
 		if out.DependsOn == nil {
@@ -56,7 +56,7 @@ func (w *lowering) container(key string, s types.ServiceConfig) *swarm.Container
 		Command:         s.Entrypoint,
 		Args:            s.Command,
 		Hostname:        s.Hostname,
-		Env:             w.env(key, s),
+		Env:             env(s.Environment),
 		Dir:             s.WorkingDir,
 		User:            s.User,
 		Groups:          s.GroupAdd,
@@ -83,18 +83,7 @@ func (w *lowering) container(key string, s types.ServiceConfig) *swarm.Container
 }
 
 // env is the environment, sorted; a name without a value is kept alone.
-func (w *lowering) env(key string, s types.ServiceConfig) []string {
-	values := map[string]*string(s.Environment)
-	if w.l.legacy {
-		var files []map[string]*string
-		for _, f := range s.EnvFiles {
-			read, err := readRawEnvFile(f.Path)
-			if err == nil {
-				files = append(files, read)
-			}
-		}
-		values = legacyEnvironment(files, values, w.l.env.get)
-	}
+func env(values map[string]*string) []string {
 	var out []string
 	for name, value := range values {
 		if value != nil {

@@ -44,12 +44,20 @@ func (r *report) failed() bool {
 	return slices.ContainsFunc(r.findings, func(f Finding) bool { return f.Severity == SeverityError })
 }
 
+// has reports whether a rule found an error.
+func (r *report) has(rule string) bool {
+	return slices.ContainsFunc(r.findings, func(f Finding) bool { return f.Rule == rule && f.Severity == SeverityError })
+}
+
 // invalid is the error that carries all findings: errors first, then in the
 // order of the files.
 func (r *report) invalid(docs []*document) *Invalid {
 	order := map[string]int{}
 	for i, d := range docs {
 		order[d.name] = i
+		if d.main {
+			order[d.name] -= len(docs) // before what it includes
+		}
 	}
 	sorted := slices.Clone(r.findings)
 	slices.SortStableFunc(sorted, func(a, b Finding) int {

@@ -3,7 +3,10 @@ package spec
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // settingsKey is the top-level key of our own settings.
@@ -79,10 +82,11 @@ func (d *decoder) check(name string, s *setting, path string) Check {
 		}
 	}
 	switch {
+	case s.node.Kind != yaml.MappingNode && !s.isNull():
 	case len(kinds) == 0:
-		d.fail(s, path, "the check says not what to check", "add redis, centrifugo, http or tcp")
+		d.fail(s, path, "the check does not say what to check", "add redis, centrifugo, http or tcp")
 	case len(kinds) > 1:
-		d.fail(s, path, "the check has more than one kind: "+oneOf(kinds), "write one check for each")
+		d.fail(s, path, "the check has more than one kind: "+strings.Join(kinds, " and "), "write one check for each")
 	}
 	return c
 }

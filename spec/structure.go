@@ -96,6 +96,40 @@ func (c *structure) mapping(n *yaml.Node, s *schema, path []string) {
 			c.report.fail("missing-key", c.doc.at(n), dotted(path), "the key "+name+" is missing", "add it")
 		}
 	}
+	if matches([]string{"services", "*", "volumes", "*"}, path) {
+		c.mount(n, path)
+	}
+}
+
+// mount reports a source or options that do not go with a mount's type.
+func (c *structure) mount(n *yaml.Node, path []string) {
+	fail := func(message, remedy string) {
+		c.report.fail("mount", c.doc.at(n), dotted(path), message, remedy)
+		c.report.bad[n] = true
+	}
+	_, t := child(n, "type")
+	if t == nil || t.Kind != yaml.ScalarNode {
+		return
+	}
+	kind, _ := c.doc.text(t)
+	options := kind
+	if kind == "npipe" {
+		options = "bind"
+	}
+	for _, key := range []string{"bind", "image", "tmpfs", "volume"} {
+		if _, o := child(n, key); o != nil && key != options {
+			fail("a mount of type "+kind+" has no options for "+key, "remove `"+key+":`, or change the type")
+			return
+		}
+	}
+	_, source := child(n, "source")
+	has := source != nil && source.Value != ""
+	switch {
+	case kind == "tmpfs" && has:
+		fail("a mount of type tmpfs has no source", "remove source")
+	case kind != "tmpfs" && kind != "volume" && !has:
+		fail("a mount of type "+kind+" needs a source", "add source")
+	}
 }
 
 func (c *structure) unknownKey(key *yaml.Node, s *schema, path []string) {
@@ -136,14 +170,17 @@ func (c *structure) wrongType(n *yaml.Node, want []string, path []string) {
 	if path == nil {
 		here = c.pathOf(n)
 	}
-	remedy := ""
+	expected, remedy := kindNames(want), ""
+	if f := formOf(path); f.want != "" && n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
+		expected = f.want
+	}
 	if slices.Contains(want, "array") && n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
 		remedy = "write it as [" + c.show(n, "…") + "]"
 	}
-	if slices.Contains(want, "string") && n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
+	if expected == kindNames(want) && slices.Contains(want, "string") && n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
 		remedy = "put it in quotes"
 	}
-	c.report.fail("wrong-type", c.doc.at(n), here, "expected "+kindNames(want)+", found "+kindName(n), remedy)
+	c.report.fail("wrong-type", c.doc.at(n), here, "expected "+expected+", found "+kindName(n), remedy)
 	c.report.bad[n] = true
 }
 

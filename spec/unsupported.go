@@ -48,10 +48,12 @@ var unsupportedKeys = []unsupported{
 // ignores is an error all the same where the service would then do something
 // else, except in a file that was written for docker stack deploy.
 func checkUnsupported(l *loading, m *model) {
-	for _, section := range []string{"jobs", "models"} {
+	for section, remedy := range map[string]string{
+		"jobs":   "write a service with `mode: replicated-job` under deploy",
+		"models": "remove it: only docker compose knows it",
+	} {
 		if len(mapping(m.raw, section)) > 0 {
-			l.report.fail("unsupported", l.index.find(section), section, "Swarm has no "+section,
-				"write a service with `mode: replicated-job` under deploy")
+			l.report.fail("unsupported", l.index.find(section), section, "Swarm has no "+section, remedy)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.project.Services)) {
@@ -142,7 +144,7 @@ func (u unsupportedService) ports() {
 		address, _ := port["host_ip"].(string)
 		if ip := net.ParseIP(address); ip != nil && !ip.IsUnspecified() {
 			u.tell(true, "Swarm opens a port on every address of the node, not on one", "remove the address, and restrict the port in a firewall",
-				"ports", fmt.Sprint(i))
+				u.l.item(i, len(ports), "services", u.name, "ports")[2:]...)
 		}
 	}
 }
@@ -152,7 +154,8 @@ func (u unsupportedService) mounts() {
 	for i, v := range mounts {
 		mount, _ := v.(map[string]any)
 		if mapping(mount, "bind")["selinux"] != nil {
-			u.tell(true, "Swarm does not relabel what it mounts", "label the folder on the node with chcon", "volumes", fmt.Sprint(i))
+			u.tell(true, "Swarm does not relabel what it mounts", "label the folder on the node with chcon",
+				u.l.item(i, len(mounts), "services", u.name, "volumes")[2:]...)
 		}
 	}
 }

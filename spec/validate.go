@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
 )
 
 // validator checks what one part of the spec says about another, and what
@@ -51,6 +52,15 @@ func (v validator) fail(rule, message, remedy string, path ...string) {
 	v.l.report.fail(rule, v.l.index.find(path...), dotted(path), message, remedy)
 }
 
+// order reports a problem with depends_on, which docker stack deploy ignores.
+func (v validator) order(rule, message, remedy string, path ...string) {
+	if v.l.legacy {
+		v.l.report.warn(rule, v.l.index.find(path...), dotted(path), message, remedy)
+		return
+	}
+	v.fail(rule, message, remedy, path...)
+}
+
 // Swarm's rules for names.
 var (
 	serviceName = regexp.MustCompile(`^[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*$`)
@@ -73,8 +83,11 @@ func (v validator) service(name string, s types.ServiceConfig) {
 		}
 		v.fail("no-image", "the service has no image", remedy, "services", name)
 	}
-	if s.Image != "" && strings.ContainsAny(s.Image, " \t\n") || strings.ToLower(repository(s.Image)) != repository(s.Image) {
-		v.fail("image", "this is not an image reference", "write REPOSITORY:TAG, the repository in lower case", "services", name, "image")
+	// An empty variable can make any reference wrong; that is said already.
+	if s.Image != "" && !v.l.report.has("undefined-variable") {
+		if _, err := reference.ParseAnyReference(s.Image); err != nil {
+			v.fail("image", "this is not an image reference", "write REPOSITORY:TAG, the repository in lower case", "services", name, "image")
+		}
 	}
 	if h := s.HealthCheck; h != nil && len(h.Test) > 0 {
 		switch h.Test[0] {
@@ -86,18 +99,6 @@ func (v validator) service(name string, s types.ServiceConfig) {
 			v.fail("healthcheck", "the check has a test and is disabled", "remove one of them", "services", name, "healthcheck", "disable")
 		}
 	}
-}
-
-// repository is an image reference without registry, tag and digest.
-func repository(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		image = image[:i]
-	}
-	if first, rest, ok := strings.Cut(image, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
-		return rest
-	}
-	return image
 }
 
 // references reports what a service names and the top level does not have.
@@ -134,7 +135,7 @@ func (v validator) references(name string, s types.ServiceConfig) {
 			ref.Type == types.VolumeTypeCluster && !strings.HasPrefix(ref.Source, "group:")
 		if _, ok := v.project.Volumes[ref.Source]; named && ref.Source != "" && !ok && !v.l.index.has("volumes", ref.Source) {
 			v.fail("unknown-volume", "there is no volume "+ref.Source+" in the spec",
-				didYouMean(ref.Source, volumes, "declare it under `volumes:` at the top level"), "services", name, "volumes", fmt.Sprint(i))
+				didYouMean(ref.Source, volumes, "declare it under `volumes:` at the top level"), v.l.item(i, len(s.Volumes), "services", name, "volumes")...)
 		}
 	}
 	if c := s.CredentialSpec; c != nil && c.Config != "" {
@@ -154,7 +155,7 @@ func (v validator) dependsOn(name string, s types.ServiceConfig) {
 		if _, ok := v.project.DisabledServices[key]; ok {
 			remedy = "none of its profiles is active; name one in COMPOSE_PROFILES"
 		}
-		v.fail("unknown-service", "there is no service "+key+" in the spec", remedy, "services", name, "depends_on", key)
+		v.order("unknown-service", "there is no service "+key+" in the spec", remedy, "services", name, "depends_on", key)
 	}
 }
 
@@ -175,8 +176,9 @@ func (v validator) cycles() {
 			}
 			switch state[next] {
 			case open:
+				v.l.circular = true
 				circle := append(slices.Clone(path[slices.Index(path, next):]), next)
-				v.fail("dependency-cycle", "the services wait for each other: "+strings.Join(circle, " -> "),
+				v.order("dependency-cycle", "the services wait for each other: "+strings.Join(circle, " -> "),
 					"remove one of the dependencies", "services", name, "depends_on", next)
 			case done:
 			default:

@@ -72,6 +72,9 @@ func (v validator) content(kind, key string, o types.FileObjectConfig) {
 	switch {
 	case v.l.condemned(kind, key) || o.Driver != "":
 		return
+	case o.File != "" && o.Environment != "":
+		v.fail("too-many-sources", "the "+singular+" has `file:` and `environment:`", "keep one of them", kind, key)
+		return
 	case o.File != "":
 		source = "file"
 		info, err := os.Stat(o.File)

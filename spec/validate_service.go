@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/format"
 	"github.com/compose-spec/compose-go/v2/types"
+	"gopkg.in/yaml.v3"
 )
 
 // files reports env and label files that cannot be read.
@@ -63,29 +65,23 @@ func (v validator) deploy(name string, s types.ServiceConfig) {
 		for i, p := range s.Ports {
 			if p.Mode != "host" {
 				v.fail("dnsrr-ingress", "Swarm cannot publish a port in ingress mode for a service with endpoint_mode dnsrr",
-					"write the port in long form with `mode: host`, or remove endpoint_mode", v.portPath(name, i)...)
+					"write the port in long form with `mode: host`, or remove endpoint_mode", v.l.item(i, len(s.Ports), at("ports")...)...)
 			}
 		}
 	}
 }
 
-// portPath is the place of the i-th port; a range in short form may have
-// become several.
-func (v validator) portPath(name string, i int) []string {
-	at := []string{"services", name, "ports", fmt.Sprint(i)}
-	if ports, ok := v.l.list(at[:3]...); !ok || ports != len(v.project.Services[name].Ports) {
-		return at[:3]
+// item is the place of an element of a list of n; of the list alone when as
+// many are not written there, because a range of ports has become several or
+// a bad element was left out.
+func (l *loading) item(i, n int, list ...string) []string {
+	at := append(slices.Clone(list), fmt.Sprint(i))
+	past := append(slices.Clone(list), fmt.Sprint(n))
+	last := append(slices.Clone(list), fmt.Sprint(n-1))
+	if !l.index.has(last...) || l.index.has(past...) {
+		return list
 	}
 	return at
-}
-
-// list is the length of a list as it is written.
-func (l *loading) list(path ...string) (int, bool) {
-	for i := 0; ; i++ {
-		if !l.index.has(append(slices.Clone(path), fmt.Sprint(i))...) {
-			return i, i > 0
-		}
-	}
 }
 
 // ports reports a port that two services want.
@@ -93,13 +89,14 @@ func (v validator) ports() {
 	type key struct{ published, protocol string }
 	taken := map[key]string{}
 	for _, name := range slices.Sorted(maps.Keys(v.project.Services)) {
-		for i, p := range v.project.Services[name].Ports {
+		ports := v.project.Services[name].Ports
+		for i, p := range ports {
 			if p.Published == "" || p.Published == "0" || p.Mode == "host" {
 				continue
 			}
 			k := key{p.Published, cmp.Or(strings.ToLower(p.Protocol), "tcp")}
 			if other, ok := taken[k]; ok {
-				v.fail("port-taken", "port "+k.published+"/"+k.protocol+" is published already by service "+other, "publish another one", v.portPath(name, i)...)
+				v.fail("port-taken", "port "+k.published+"/"+k.protocol+" is published already by service "+other, "publish another one", v.l.item(i, len(ports), "services", name, "ports")...)
 				continue
 			}
 			taken[k] = name
@@ -111,18 +108,12 @@ func (v validator) ports() {
 func (v validator) mounts(name string, s types.ServiceConfig) {
 	taken := map[string]string{}
 	for i, m := range s.Volumes {
-		at := []string{"services", name, "volumes", fmt.Sprint(i)}
+		at := v.l.item(i, len(s.Volumes), "services", name, "volumes")
 		if m.Target == "" {
 			v.fail("mount", "the mount has no target", "add the path in the container", at...)
 			continue
 		}
-		if other, ok := taken[path.Clean(m.Target)]; ok {
-			v.fail("mount", "something is mounted at "+m.Target+" already: "+other, "choose another target", at...)
-		}
 		taken[path.Clean(m.Target)] = cmp.Or(m.Source, m.Type)
-		if message, remedy := mountProblem(m); message != "" {
-			v.fail("mount", message, remedy, at...)
-		}
 	}
 	for i, t := range s.Tmpfs {
 		target, _, _ := strings.Cut(t, ":")
@@ -134,51 +125,70 @@ func (v validator) mounts(name string, s types.ServiceConfig) {
 			v.fail("mount", err.Error(), "write /path:size=64m,mode=1777", "services", name, "tmpfs", fmt.Sprint(i))
 		}
 	}
-	var secrets, configs []types.FileReferenceConfig
-	for _, ref := range s.Secrets {
-		secrets = append(secrets, types.FileReferenceConfig(ref))
-	}
-	for _, ref := range s.Configs {
-		configs = append(configs, types.FileReferenceConfig(ref))
-	}
-	v.sameTarget(name, "secrets", secrets)
-	v.sameTarget(name, "configs", configs)
-}
-
-func (v validator) sameTarget(name, kind string, refs []types.FileReferenceConfig) {
-	taken := map[string]string{}
-	for i, ref := range refs {
-		target := cmp.Or(ref.Target, ref.Source)
-		if other, ok := taken[target]; ok {
-			v.fail("mount", kind+" "+other+" and "+ref.Source+" have one target, "+target, "choose another target", "services", name, kind, fmt.Sprint(i))
-		}
-		taken[target] = ref.Source
+	for _, kind := range []string{"volumes", "secrets", "configs"} {
+		v.sameTarget(name, kind)
 	}
 }
 
-// mountProblem says which option or source does not go with the mount's type.
-func mountProblem(m types.ServiceVolumeConfig) (message, remedy string) {
-	options := map[string]bool{"bind": m.Bind != nil, "tmpfs": m.Tmpfs != nil, "image": m.Image != nil}
-	options["volume"] = m.Volume != nil
-	allowed := m.Type
-	if m.Type == types.VolumeTypeNamedPipe {
-		allowed = "bind"
-	}
-	for _, kind := range []string{"bind", "image", "tmpfs", "volume"} {
-		if options[kind] && kind != cmp.Or(allowed, "volume") {
-			return "a mount of type " + cmp.Or(m.Type, "volume") + " has no options for " + kind, "remove `" + kind + ":`, or change the type"
+// sameTarget reports two mounts of a service with one target. It looks at the
+// files, because compose-go keeps the last of them and says nothing.
+func (v validator) sameTarget(name, kind string) {
+	v.l.eachList([]string{"services", name, kind}, func(d *document, list *yaml.Node) {
+		taken := map[string]bool{}
+		for i, item := range list.Content {
+			item = deref(item)
+			target := d.target(item, kind)
+			if target == "" {
+				continue
+			}
+			if taken[target] {
+				v.l.report.fail("mount", d.at(item), dotted([]string{"services", name, kind, fmt.Sprint(i)}),
+					"another entry of the list has the target "+target+" already", "choose another target")
+			}
+			taken[target] = true
+		}
+	})
+}
+
+// eachList visits the lists that stand at a path of the files.
+func (l *loading) eachList(path []string, visit func(d *document, list *yaml.Node)) {
+	for _, d := range l.index.docs {
+		for _, n := range d.roots {
+			for _, step := range path {
+				if _, n = child(n, step); n == nil {
+					break
+				}
+			}
+			if n != nil && n.Kind == yaml.SequenceNode {
+				visit(d, n)
+			}
 		}
 	}
-	switch m.Type {
-	case types.VolumeTypeTmpfs:
-		if m.Source != "" {
-			return "a mount of type tmpfs has no source", "remove source"
-		}
-	case types.VolumeTypeVolume, "":
-	default:
-		if m.Source == "" {
-			return "a mount of type " + m.Type + " needs a source", "add source"
-		}
+}
+
+// target is where a mount, secret or config is seen in the container.
+func (d *document) target(item *yaml.Node, kind string) string {
+	if item == nil {
+		return ""
 	}
-	return "", ""
+	if item.Kind == yaml.MappingNode {
+		_, n := child(item, "target")
+		if n == nil && kind != "volumes" {
+			_, n = child(item, "source")
+		}
+		if n == nil || n.Kind != yaml.ScalarNode {
+			return ""
+		}
+		text, _ := d.text(n)
+		return path.Clean(text)
+	}
+	text, _ := d.text(item)
+	if kind != "volumes" {
+		return text
+	}
+	m, err := format.ParseVolume(text)
+	if err != nil || m.Target == "" {
+		return ""
+	}
+	return path.Clean(m.Target)
 }
