@@ -3,6 +3,7 @@ package spec_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -229,4 +230,59 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("stack %v, error %v", stack, err)
 		}
 	})
+}
+
+func TestSizes(t *testing.T) {
+	const text = "name: a\nservices: {web: {image: x}}\nsecrets: {s: {file: ./s}}\nconfigs: {c: {file: ./c}}\n"
+	tests := []struct {
+		name           string
+		secret, config int
+		want           []string
+	}{
+		{"the largest", 511_999, 1_023_999, nil},
+		{"one more", 512_000, 1_024_000, []string{"secrets.s.file", "configs.c.file"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			write(t, map[string]string{"spec.yaml": text, "s": strings.Repeat("x", tt.secret), "c": strings.Repeat("x", tt.config)})
+			_, err := spec.Load(t.Context(), spec.Options{Files: []string{"spec.yaml"}})
+			var invalid *spec.Invalid
+			var got []string
+			if errors.As(err, &invalid) {
+				for _, f := range invalid.Findings {
+					got = append(got, f.Path)
+				}
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	var text strings.Builder
+	text.WriteString("name: a\nservices:\n")
+	for i := range 100 {
+		fmt.Fprintf(&text, "  s%d:\n    image: nginx:1\n    environment: {A: '${TAG}', B: 2}\n    ports: ['%d:80']\n    deploy: {replicas: 2, labels: {a: b}, resources: {limits: {cpus: '0.5', memory: 64M}}}\n", i, 20000+i)
+	}
+	path := filepath.Join(b.TempDir(), "spec.yaml")
+	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := spec.Load(b.Context(), spec.Options{Files: []string{path}, Environ: []string{"TAG=1"}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLoadExample(b *testing.B) {
+	for b.Loop() {
+		if _, err := spec.Load(b.Context(), spec.Options{Files: []string{"../desired-state.yaml"}, Environ: exampleEnv}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
