@@ -130,8 +130,9 @@ func ended(s swarm.TaskState) bool {
 
 func failed(t swarm.Task) bool {
 	return t.Status.State == swarm.TaskStateFailed || t.Status.State == swarm.TaskStateRejected ||
-		// A process that ends with code 0 is no failure to Swarm, but a service
-		// that keeps ending is not up.
+		// Exit code 0 is no failure to Swarm, but a service that keeps ending is
+		// not up. An unhealthy Redis ends like this: it answers the SIGTERM that
+		// its health check brings about with 0, and the task has no error.
 		t.Status.State == swarm.TaskStateComplete && t.JobIteration == nil
 }
 
@@ -187,7 +188,7 @@ func taskError(t swarm.Task) string {
 		return t.Status.Err
 	}
 	if t.Status.State == swarm.TaskStateComplete {
-		return "the container ended by itself (exit code 0)"
+		return "the container ended with exit code 0, by itself or because its health check failed"
 	}
 	return t.Status.Message
 }
@@ -211,7 +212,7 @@ func explain(t swarm.Task, s swarm.ServiceSpec) (reason, remedy string) {
 	case strings.Contains(err, "non-zero exit"):
 		return "crash_looping", "docker service logs " + s.Name
 	case t.Status.State == swarm.TaskStateComplete:
-		return "crash_looping", "a service's process has to stay in the foreground; for one that ends, use deploy.mode: replicated-job"
+		return "ends", "docker service logs " + s.Name + "; a process that answers SIGTERM with exit code 0 ends like this when its health check fails; one that is meant to end wants deploy.mode: replicated-job"
 	}
 	return "", ""
 }

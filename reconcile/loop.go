@@ -143,7 +143,7 @@ func (l *Loop) drift(ctx context.Context, stack *spec.Stack) *Outcome {
 func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 	log := l.Log.With("stack", o.Stack, "revision", o.Revision)
 	if o.Err != nil {
-		log.Error("the pass failed", "error", o.Err.Error(), "took", o.Took.Round(time.Millisecond))
+		log.Error("the pass failed", "error", o.Err.Error(), "took", o.Took.Round(time.Millisecond).String())
 		return
 	}
 	for _, c := range o.Plan.Changes {
@@ -166,5 +166,5 @@ func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 	}
 	sum := o.Plan.Summary()
 	log.Info("pass done", "exit", o.ExitCode(), "created", sum.Create, "updated", sum.Update, "removed", sum.Remove,
-		"blocked", sum.Blocked, "unchanged", o.Plan.Unchanged, "checks", len(o.Checks), "took", o.Took.Round(time.Millisecond))
+		"blocked", sum.Blocked, "unchanged", o.Plan.Unchanged, "checks", len(o.Checks), "took", o.Took.Round(time.Millisecond).String())
 }

@@ -284,20 +284,18 @@ func (f field) same(live, want reflect.Value) bool {
 	return reflect.DeepEqual(l.Interface(), v.Interface())
 }
 
-// effective is the value the Engine works with: pointers followed, the zero
-// value replaced by the default.
+// effective is the value the Engine works with: pointers followed, a nil one
+// and a zero value that is none replaced by the default. A pointer to zero is
+// what somebody asked for: no replicas, no delay.
 func (f field) effective(v reflect.Value) reflect.Value {
-	if v.Kind() == reflect.Pointer {
-		if !v.IsNil() {
-			v = v.Elem()
-		} else if f.def == nil {
-			return v
-		}
+	pointer := v.Kind() == reflect.Pointer
+	if pointer && !v.IsNil() {
+		return v.Elem()
 	}
-	if f.def != nil && v.IsZero() {
-		return reflect.ValueOf(f.def).Convert(indirect(v.Type()))
+	if f.def == nil || !pointer && !v.IsZero() {
+		return v
 	}
-	return v
+	return reflect.ValueOf(f.def).Convert(indirect(v.Type()))
 }
 
 func (f field) text(v reflect.Value) *string {

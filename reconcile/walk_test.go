@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -164,6 +165,20 @@ func TestEmptyUpdateConfigDiffers(t *testing.T) {
 	_, changes := mergeSpecs(swarm.ServiceSpec{UpdateConfig: &swarm.UpdateConfig{}}, swarm.ServiceSpec{})
 	if len(changes) != 1 || changes[0].String() != "deploy.update_config.parallelism 0 -> 1" {
 		t.Errorf("got %v", changes)
+	}
+}
+
+// Zero on purpose is not the default.
+func TestZeroOnPurposeDiffers(t *testing.T) {
+	zero := swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{
+		ContainerSpec: &swarm.ContainerSpec{StopGracePeriod: new(time.Duration(0))},
+		RestartPolicy: &swarm.RestartPolicy{Delay: new(time.Duration(0))},
+	}}
+	zero.Mode.Replicated = &swarm.ReplicatedService{Replicas: new(uint64(0))}
+	_, changes := mergeSpecs(zero, swarm.ServiceSpec{})
+	want := "[stop_grace_period 0s -> 10s deploy.restart_policy.delay 0s -> 5s deploy.replicas 0 -> 1]"
+	if got := fmt.Sprint(changes); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

@@ -45,7 +45,7 @@ func unique(stacks []*spec.Stack) error {
 	seen := map[string]*spec.Stack{}
 	for _, s := range stacks {
 		if other, dup := seen[s.Name]; dup {
-			return fmt.Errorf("%s and %s are both stack %s; give one of them another name:", other.Files[0], s.Files[0], s.Name)
+			return fmt.Errorf("%s and %s are both stack %s; give one of them another `name:` line", other.Files[0], s.Files[0], s.Name)
 		}
 		seen[s.Name] = s
 	}

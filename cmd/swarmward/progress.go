@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -42,7 +43,7 @@ func (p *progress) event(e reconcile.Event) {
 		if e.State == "failed" || e.State == "not started" {
 			level = slog.LevelError
 		}
-		p.log.Log(nil, level, string(e.Phase)+": "+e.State, "subject", e.Subject, "message", e.Message) //nolint:staticcheck // no context to pass on
+		p.log.Log(context.Background(), level, string(e.Phase)+": "+e.State, "subject", e.Subject, "message", e.Message)
 		return
 	}
 	p.mu.Lock()

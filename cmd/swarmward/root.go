@@ -128,7 +128,7 @@ func (a *app) logger(otherwise string) *slog.Logger {
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(tint.NewHandler(a.err, &tint.Options{
+	return slog.New(tint.NewTextHandler(a.err, &tint.Options{
 		Level: level, TimeFormat: time.TimeOnly, NoColor: !colored(a.err),
 	}))
 }

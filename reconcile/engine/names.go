@@ -22,13 +22,27 @@ func byID(networks []network.Summary) map[string]string {
 
 // named is a copy of a live spec that speaks of networks, secrets and configs
 // by name. A reference to something that is gone keeps its id.
-func (e *Engine) named(s swarm.ServiceSpec, networks map[string]string) swarm.ServiceSpec {
+func named(s swarm.ServiceSpec, networks, configs map[string]string) swarm.ServiceSpec {
+	if c := s.TaskTemplate.ContainerSpec; c != nil && c.Privileges != nil && c.Privileges.CredentialSpec != nil {
+		if name, ok := configs[c.Privileges.CredentialSpec.Config]; ok {
+			s = withCredentialSpec(s, name)
+		}
+	}
 	s.TaskTemplate.Networks = slices.Clone(s.TaskTemplate.Networks)
 	for i, n := range s.TaskTemplate.Networks {
 		if name, ok := networks[n.Target]; ok {
 			s.TaskTemplate.Networks[i].Target = name
 		}
 	}
+	return s
+}
+
+// withCredentialSpec is a copy of s whose credential spec is the config given.
+func withCredentialSpec(s swarm.ServiceSpec, config string) swarm.ServiceSpec {
+	c, p := *s.TaskTemplate.ContainerSpec, *s.TaskTemplate.ContainerSpec.Privileges
+	cred := *p.CredentialSpec
+	cred.Config = config
+	p.CredentialSpec, c.Privileges, s.TaskTemplate.ContainerSpec = &cred, &p, &c
 	return s
 }
 
@@ -112,6 +126,13 @@ func (e *Engine) identified(ctx context.Context, s swarm.ServiceSpec) (swarm.Ser
 	}
 	if s.TaskTemplate.ContainerSpec == nil {
 		return s, nil
+	}
+	if p := s.TaskTemplate.ContainerSpec.Privileges; p != nil && p.CredentialSpec != nil && p.CredentialSpec.Config != "" {
+		id, err := e.id(ctx, reconcile.KindConfig, p.CredentialSpec.Config)
+		if err != nil {
+			return s, err
+		}
+		s = withCredentialSpec(s, id)
 	}
 	c := *s.TaskTemplate.ContainerSpec
 	s.TaskTemplate.ContainerSpec = &c

@@ -127,13 +127,16 @@ func (l *lists) load(ctx context.Context, stack *spec.Stack) error {
 func (l *lists) fill(o *reconcile.Observed) {
 	o.Networks = index(l.networks, func(n network.Summary) string { return n.Name })
 	o.Nodes = index(l.nodes, func(n swarm.Node) string { return n.ID })
-	names := byID(l.networks)
+	names, configs := byID(l.networks), map[string]string{}
+	for name, c := range o.Configs {
+		configs[c.ID] = name
+	}
 	o.Services = make(map[string]reconcile.ObservedService, len(l.services))
 	mine := make(map[string]bool, len(l.services))
 	for _, s := range l.services {
 		mine[s.ID] = true
 		o.Services[s.Spec.Name] = reconcile.ObservedService{
-			ID: s.ID, Version: s.Version, Spec: l.e.named(s.Spec, names),
+			ID: s.ID, Version: s.Version, Spec: named(s.Spec, names, configs),
 			UpdateStatus: s.UpdateStatus, JobStatus: s.JobStatus, UpdatedAt: s.UpdatedAt,
 		}
 	}

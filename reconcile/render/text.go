@@ -146,6 +146,9 @@ func cost(c reconcile.Change) string {
 }
 
 func tasks(n int, one, many string) string {
+	if n == 0 {
+		return "no task runs now"
+	}
 	if n == 1 {
 		return "1 task " + one
 	}

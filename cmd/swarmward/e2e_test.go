@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// secrets are what the main job's .env holds; no other text has them in it.
+var secrets = map[string]string{
+	"REDIS_PASSWORD":            "e2eRedisPassword7f31c9d2",
+	"CENTRIFUGO_API_KEY":        "e2eApiKey0c55a1b7e84d",
+	"CENTRIFUGO_TOKEN_SECRET":   "e2eTokenSecret9a2f66e013",
+	"CENTRIFUGO_ADMIN_PASSWORD": "e2eAdminPassword41bb8d70",
+	"CENTRIFUGO_ADMIN_SECRET":   "e2eAdminSecretd09e3c5f22",
+}
+
+func dotenv() string {
+	var b strings.Builder
+	b.WriteString("REDIS_NODE=node-1\n")
+	for k, v := range secrets {
+		fmt.Fprintf(&b, "%s=%s\n", k, v)
+	}
+	return b.String()
+}
+
+// The main job: desired-state.yaml as it is in git, on a real Swarm.
+func TestWhatrack(t *testing.T) {
+	lab := sharedLab(t)
+	o := newOperator(t, lab.Nodes[0])
+	spec, err := os.ReadFile("../../desired-state.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.write("desired-state.yaml", string(spec))
+	o.write(".env", dotenv())
+	t.Cleanup(func() { o.clear("whatrack") })
+
+	o.killedApply()
+	o.firstPlanIsEmptyAfterApply()
+	o.noOpWritesNothing()
+	o.handChanges()
+	o.applicationVariables()
+	o.controller()
+	o.brokenRedis()
+	o.nothingLeaked()
+}
+
+// killedApply kills apply with SIGKILL at several moments of a first deploy;
+// the last apply finishes the job with nothing doubled.
+func (o *operator) killedApply() {
+	o.t.Helper()
+	objects := []string{"network redeinterna", "volume redis_data", "secret redis_password", "secret centrifugo_api_key",
+		"secret centrifugo_token_secret", "secret centrifugo_admin_password", "secret centrifugo_admin_secret",
+		"config redis_conf", "config centrifugo_json", "service redis", "service centrifugo"}
+	o.want(2, []string{"plan"}, append(objects, "11 to create")...)
+	for _, sign := range []string{"whatrack_redis_password", "redeinterna", "whatrack_redis"} {
+		ctx, cancel := context.WithTimeout(o.t.Context(), time.Minute)
+		cmd := o.command(ctx, "apply")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			o.t.Fatal(err)
+		}
+		// The moment is an event, not a time: the object has just come to be.
+		eventually(o.t, sign+" appears", func() bool {
+			return strings.Contains(o.docker("network", "ls")+o.docker("secret", "ls")+o.docker("service", "ls"), sign)
+		})
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+		cancel()
+	}
+}
+
+func (o *operator) firstPlanIsEmptyAfterApply() {
+	o.t.Helper()
+	o.want(0, []string{"apply"}, "converged and verified", "check   redis        passed", "check   centrifugo   passed")
+	o.want(0, []string{"plan"}, "nothing to do, 11 objects are as the spec says")
+	for _, c := range []struct {
+		kind string
+		want int
+	}{{"service", 2}, {"secret", 5}, {"config", 2}, {"network", 1}} {
+		got := strings.Fields(o.docker(c.kind, "ls", "-q", "--filter", "label=com.docker.stack.namespace=whatrack"))
+		if len(got) != c.want {
+			o.t.Errorf("%d of kind %s, want %d", len(got), c.kind, c.want)
+		}
+	}
+	var p struct {
+		SchemaVersion int
+		Changes       []any
+		Summary       map[string]int
+	}
+	r := o.want(0, []string{"plan", "-o", "json"})
+	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil || p.SchemaVersion != 1 || len(p.Changes) != 0 || p.Summary["create"] != 0 {
+		o.t.Errorf("plan as JSON: %v\n%s", err, r.stdout)
+	}
+}
+
+// versions of every object of the stack, as the Swarm counts them.
+func (o *operator) versions() string {
+	o.t.Helper()
+	var out []string
+	for _, kind := range []string{"service", "secret", "config"} {
+		ids := strings.Fields(o.docker(kind, "ls", "-q"))
+		out = append(out, o.docker(append([]string{kind, "inspect", "--format", kind + " {{.Spec.Name}} {{.Version.Index}}"}, ids...)...))
+	}
+	return strings.Join(append(out, o.docker("service", "ps", "-q", "whatrack_redis", "whatrack_centrifugo")), "\n")
+}
+
+func (o *operator) noOpWritesNothing() {
+	o.t.Helper()
+	before := o.versions()
+	for range 10 {
+		o.want(0, []string{"apply"}, "nothing was written")
+	}
+	if after := o.versions(); after != before {
+		o.t.Errorf("ten applies without a difference moved versions or tasks:\n%s\n---\n%s", before, after)
+	}
+}
+
+// handChanges changes one field after another by hand; each shows in the plan
+// by its name, and one apply, while the updates still roll, removes them all.
+func (o *operator) handChanges() {
+	o.t.Helper()
+	for _, c := range []struct{ flag, value, path string }{
+		{"--label-add", "by=hand", "deploy.labels.by"},
+		{"--env-add", "BY=hand", "environment.BY"},
+		{"--replicas", "2", "deploy.replicas"},
+		{"--limit-memory", "128M", "deploy.resources.limits.memory"},
+		{"--constraint-add", "node.role==manager", "deploy.placement.constraints"},
+		{"--stop-grace-period", "11s", "stop_grace_period"},
+	} {
+		o.docker("service", "update", "--detach", "--quiet", c.flag, c.value, "whatrack_centrifugo")
+		o.want(2, []string{"plan"}, c.path, "changed by hand", "1 to change")
+	}
+	o.want(0, []string{"apply"}, "changed by hand", "converged and verified, 1 written")
+	o.want(0, []string{"plan"}, "nothing to do")
+}
+
+func (o *operator) applicationVariables() {
+	o.t.Helper()
+	want := fmt.Sprintf("REDIS_URL=\"redis://:%s@%s:6379\"\nCENTRIFUGO_URL=\"https://centrifugo.whatrack.com\"\nCENTRIFUGO_API_KEY=%q\nCENTRIFUGO_TOKEN_SECRET=%q\n",
+		secrets["REDIS_PASSWORD"], o.node.Addr, secrets["CENTRIFUGO_API_KEY"], secrets["CENTRIFUGO_TOKEN_SECRET"])
+	if r := o.want(0, []string{"env"}); r.stdout != want {
+		o.t.Errorf("env printed\n%s\nwant\n%s", r.stdout, want)
+	}
+	o.want(0, []string{"env", "--host", "redis.example.com"}, "@redis.example.com:6379")
+}
+
+// controller runs swarmward as a daemon: it serves, repairs a change by hand,
+// logs JSON, and stops within 10 s of SIGTERM.
+func (o *operator) controller() {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(o.t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := o.command(ctx, "run", "--schedule", "@every 2s", "--listen", ":8080")
+	var logs bytes.Buffer
+	cmd.Stderr = &logs
+	if err := cmd.Start(); err != nil {
+		o.t.Fatal(err)
+	}
+	get := func(path string) (int, string) {
+		res, err := http.Get("http://" + o.node.Addr + ":8080" + path)
+		if err != nil {
+			return 0, err.Error()
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		return res.StatusCode, string(body)
+	}
+	eventually(o.t, "/readyz answers 200", func() bool { code, _ := get("/readyz"); return code == 200 })
+	code, body := get("/api/v1/health/redis")
+	var health struct {
+		Redis struct {
+			Connected, TestPassed bool
+			TestKey, TestValue    string
+			Retrieved             *string
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &health); err != nil || code != 200 || !health.Redis.Connected || !health.Redis.TestPassed ||
+		health.Redis.TestKey != "redis-health-check" || !strings.HasPrefix(health.Redis.TestValue, "ok-") ||
+		health.Redis.Retrieved == nil || *health.Redis.Retrieved != health.Redis.TestValue {
+		o.t.Errorf("health of redis: %d %s", code, body)
+	}
+	o.docker("service", "update", "--detach", "--quiet", "--label-add", "by=hand", "whatrack_redis")
+	eventually(o.t, "the label that a person added is gone", func() bool {
+		return !strings.Contains(o.docker("service", "inspect", "--format", "{{.Spec.Labels}}", "whatrack_redis"), "by:hand")
+	})
+	if code, body := get("/api/v1/status"); code != 200 || !strings.Contains(body, `"exitCode": 0`) {
+		o.t.Errorf("status: %d %s", code, body)
+	}
+	began := time.Now()
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil || time.Since(began) > 10*time.Second {
+		o.t.Errorf("SIGTERM: %v after %s", err, time.Since(began))
+	}
+	o.said.Write(logs.Bytes())
+	for s := bufio.NewScanner(&logs); s.Scan(); {
+		if !json.Valid(s.Bytes()) {
+			o.t.Errorf("a log line that is no JSON: %s", s.Text())
+		}
+	}
+}
+
+// brokenRedis gives Redis another password by hand, then takes it away: both
+// are told apart, and apply repairs them.
+func (o *operator) brokenRedis() {
+	o.t.Helper()
+	o.write("other", "anotherPassword1234")
+	o.docker("secret", "create", "by-hand", o.dir+"/other")
+	o.docker("service", "update", "--quiet", "--detach=false", "--secret-rm", "whatrack_redis_password",
+		"--secret-add", "source=by-hand,target=redis_password,uid=999,gid=999,mode=0400", "whatrack_redis")
+	o.want(3, []string{"check", "redis"}, "reason: auth_failed")
+	o.docker("service", "scale", "--detach", "whatrack_redis=0")
+	eventually(o.t, "redis has stopped", func() bool { return o.docker("ps", "-q", "--filter", "name=whatrack_redis") == "" })
+	o.want(3, []string{"check", "redis", "-o", "json"}, `"reason": "not_running"`)
+	o.want(1, []string{"check", "redsi"}, `check "redsi" is not in the spec; it has: centrifugo, redis`)
+	o.want(0, []string{"apply"}, "secrets.redis_password.source  by-hand -> whatrack_redis_password", "deploy.replicas", "converged and verified")
+	o.docker("secret", "rm", "by-hand")
+}
+
+// nothingLeaked greps all that swarmward printed and all that the Engine tells
+// about every object for the secrets.
+func (o *operator) nothingLeaked() {
+	o.t.Helper()
+	all := map[string]string{"what swarmward printed": o.said.String()}
+	for _, kind := range []string{"service", "secret", "config", "network", "volume", "node"} {
+		for _, id := range strings.Fields(o.docker(kind, "ls", "-q")) {
+			all[kind+" "+id] = o.docker(kind, "inspect", id)
+			if kind == "config" {
+				all[kind+" "+id+" data"] = o.docker("config", "inspect", "--pretty", id)
+			}
+		}
+	}
+	for _, id := range strings.Fields(o.docker("ps", "-aq")) {
+		all["container "+id] = o.docker("inspect", id)
+	}
+	for _, s := range []string{"whatrack_redis", "whatrack_centrifugo"} {
+		all["tasks of "+s] = o.docker("inspect", strings.Fields(o.docker("service", "ps", "-q", s))[0])
+		all["logs of "+s] = o.docker("service", "logs", s)
+		all["processes of "+s] = o.docker("top", strings.Fields(o.docker("ps", "-q", "--filter", "name="+s))[0], "-o", "pid,args")
+	}
+	if len(o.said.String()) < 1000 {
+		o.t.Error("there is next to nothing to look through")
+	}
+	for where, text := range all {
+		for name, secret := range secrets {
+			if strings.Contains(text, secret) {
+				o.t.Errorf("the value of %s is in %s", name, where)
+			}
+		}
+	}
+	environ := o.docker("exec", strings.Fields(o.docker("ps", "-q", "--filter", "name=whatrack_redis"))[0], "sh", "-c", "tr '\\0' '\\n' </proc/1/environ")
+	if slices.ContainsFunc(strings.Fields(environ), func(s string) bool { return strings.Contains(s, secrets["REDIS_PASSWORD"]) }) {
+		o.t.Error("the password is in the environment of redis-server")
+	}
+}
