@@ -78,6 +78,9 @@ func networkFields(prefix string, live network.Summary, n spec.Network, ignored 
 		add("driver_opts."+quoteKey(k), live.Options[k], n.Create.Options[k])
 	}
 	for _, k := range sortedKeys(n.Create.Labels) {
+		if k == spec.LabelNamespace && n.Explicit && live.Labels[k] == "" {
+			continue // somebody else's: it belongs to no stack
+		}
 		add("labels."+quoteKey(k), live.Labels[k], n.Create.Labels[k])
 	}
 	return out

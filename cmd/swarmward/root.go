@@ -80,14 +80,14 @@ func (a *app) root() *cobra.Command {
 }
 
 // fromEnvironment gives every flag that was not on the command line the value
-// of SWARMWARD_<FLAG>. A flag that may be given several times takes a list
+// of SWARMWARD_<FLAG>, where that is not empty. A flag that may be given several times takes a list
 // separated by colons, as PATH does.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var err error
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := "SWARMWARD_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		v, ok := os.LookupEnv(name)
-		if !ok || f.Changed || f.Name == "help" || err != nil {
+		if !ok || v == "" || f.Changed || f.Name == "help" || err != nil {
 			return
 		}
 		values := []string{v}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/swarmward/swarmward/reconcile/engine/swarmlab"
+)
+
+// Stacks that cannot work: apply says why and what to do, exits with 4, and
+// does not take its five minutes for it.
+func TestStacksThatCannotRun(t *testing.T) {
+	lab := sharedLab(t)
+	for _, c := range []struct {
+		name, spec string
+		texts      []string
+	}{
+		{"missing", `
+name: missing
+services:
+  web: {image: "no-such-image:1.0"}
+`, []string{"No such image: no-such-image:1.0", "to do: no node has the image and it cannot be pulled", "docker pull no-such-image:1.0"}},
+		{"crash", `
+name: crash
+services:
+  web:
+    image: busybox:lab
+    command: [sh, -c, "echo there is no door; exit 3"]
+    deploy: {restart_policy: {condition: any, delay: 500ms}}
+`, []string{"non-zero exit (3)", "there is no door", "docker service logs crash_web"}},
+		{"port", `
+name: port
+services:
+  one: &service
+    image: busybox:lab
+    command: [sleep, "1000"]
+    ports: [{target: 80, published: 18080, mode: host}]
+    deploy: {endpoint_mode: dnsrr}
+  two: *service
+`, []string{"host-mode port already in use", "publish another one"}},
+		{"nowhere", `
+name: nowhere
+services:
+  web:
+    image: busybox:lab
+    command: [sleep, "1000"]
+    deploy: {placement: {constraints: [node.hostname==mars]}}
+`, []string{"no suitable node", "scheduling constraints", "docker node ls"}},
+		{"once", `
+name: once
+services:
+  web:
+    image: busybox:lab
+    command: [sh, -c, "echo that was all"]
+    deploy: {restart_policy: {condition: none}}
+`, []string{"the restart policy allows no more", "that was all", "deploy.mode: replicated-job"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := newOperator(t, lab.Nodes[0])
+			o.write("desired-state.yaml", c.spec)
+			t.Cleanup(func() { o.clear(c.name) })
+			began := time.Now()
+			o.want(4, []string{"apply"}, append(c.texts, "not converged")...)
+			if took := time.Since(began); took > 2*time.Minute {
+				t.Errorf("took %s to say so", took)
+			}
+			// Nothing is half-written: the next pass finds all as it should be.
+			o.want(0, []string{"plan"}, "nothing to do")
+		})
+	}
+}
+
+// A Centrifugo that is told its settings in the names of the other generation
+// starts happily, without a key and without health.
+func TestCentrifugoOfTheWrongGeneration(t *testing.T) {
+	lab := sharedLab(t)
+	o := newOperator(t, lab.Nodes[0])
+	o.write(".env", "KEY=aKeyThatNobodyKnows\n")
+	o.write("desired-state.yaml", `
+name: generation
+services:
+  centrifugo:
+    image: centrifugo/centrifugo:v6.9.1
+    command: [centrifugo]
+    environment: {CENTRIFUGO_API_KEY: "${KEY}", CENTRIFUGO_HEALTH: "true"}
+    networks: [net]
+networks:
+  net: {driver: overlay}
+secrets:
+  key: {environment: KEY}
+x-swarmward:
+  checks:
+    centrifugo:
+      centrifugo: {service: centrifugo, port: 8000, api_key: {secret: key}}
+      grace: 3s
+`)
+	t.Cleanup(func() { o.clear("generation") })
+	o.want(3, []string{"apply"}, "reason: wrong_generation", "CENTRIFUGO_HTTP_API_KEY")
+}
+
+// Every kind of Engine that cannot be asked about a Swarm is told apart.
+func TestNoManager(t *testing.T) {
+	swarmlab.Require(t)
+	small := "name: small\nservices:\n  web: {image: busybox:lab}\n"
+	for _, c := range []struct {
+		name    string
+		options swarmlab.Options
+		node    int
+		before  func(*testing.T, *swarmlab.Lab)
+		texts   []string
+	}{
+		{"no swarm", swarmlab.Options{NoSwarm: true}, 0, nil, []string{"not in a Swarm", "docker swarm init"}},
+		{"worker", swarmlab.Options{Workers: 1}, 1, nil, []string{"node-2 is a worker", "point DOCKER_HOST at a manager"}},
+		{"locked", swarmlab.Options{Autolock: true}, 0, func(t *testing.T, l *swarmlab.Lab) {
+			if err := l.Nodes[0].Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"is locked", "docker swarm unlock"}},
+		{"no quorum", swarmlab.Options{Managers: 2}, 0, func(t *testing.T, l *swarmlab.Lab) {
+			if err := l.Nodes[1].Kill(); err != nil {
+				t.Fatal(err)
+			}
+			// The leader steps down when it has not heard of the others for a
+			// while; until then it answers as ever.
+			eventually(t, "the leader notices", func() bool {
+				_, err := l.Nodes[0].Docker(t.Context(), "node", "ls")
+				return err != nil
+			})
+		}, []string{"most managers must be up"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lab := swarmlab.Start(t, c.options)
+			if c.before != nil {
+				c.before(t, lab)
+			}
+			o := newOperator(t, lab.Nodes[c.node])
+			o.write("desired-state.yaml", small)
+			for _, verb := range []string{"plan", "apply"} {
+				began := time.Now()
+				o.want(1, []string{verb}, c.texts...)
+				if took := time.Since(began); took > time.Minute {
+					t.Errorf("%s took %s: a hang, not a deadline", verb, took)
+				}
+			}
+		})
+	}
+}
+
+// What was made by hand, as the setup guide does it, is used and not owned; a
+// plan says so, and the data stays.
+func TestMadeByHand(t *testing.T) {
+	lab := sharedLab(t)
+	o := newOperator(t, lab.Nodes[0])
+	o.docker("network", "create", "--driver", "overlay", "byhand")
+	o.docker("volume", "create", "byhand_data")
+	o.write("desired-state.yaml", `
+name: hand
+services:
+  web:
+    image: busybox:lab
+    command: [sleep, "1000"]
+    stop_grace_period: 1s
+    networks: [net]
+    volumes: ["data:/data"]
+networks:
+  net: {name: byhand, driver: overlay, attachable: true}
+volumes:
+  data: {name: byhand_data}
+`)
+	t.Cleanup(func() {
+		o.clear("hand")
+		o.docker("volume", "rm", "byhand_data")
+	})
+	o.want(2, []string{"plan"}, "1 to create", "made by somebody else and used as it is", "attachable  false -> true")
+	o.want(0, []string{"apply"}, "converged")
+	o.want(0, []string{"plan"})
+	// A service that the spec no longer names goes, what it used stays.
+	o.write("desired-state.yaml", "name: hand\nservices:\n  other: {image: \"busybox:lab\", command: [sleep, \"1000\"], stop_grace_period: 1s}\n")
+	o.want(0, []string{"apply"}, "remove")
+	if got := o.docker("service", "ls", "--format", "{{.Name}}", "--filter", "label=com.docker.stack.namespace=hand"); got != "hand_other" {
+		t.Errorf("services: %s", got)
+	}
+	o.docker("network", "inspect", "byhand")
+	o.docker("volume", "inspect", "byhand_data")
+	o.docker("network", "rm", "byhand")
+}
+
+// Two hands in one service: docker stack deploy takes our mark away, and no
+// task restarts in the hand-over, either way.
+func TestStackDeployAndBack(t *testing.T) {
+	lab := sharedLab(t)
+	o := newOperator(t, lab.Nodes[0])
+	o.write("desired-state.yaml", `
+version: "3.8"
+services:
+  web:
+    image: busybox:lab
+    command: [sleep, "1000"]
+    stop_grace_period: 1s
+    environment: {B: "2", A: "1"}
+    ports: [{target: 80, published: 18081, mode: host}]
+    healthcheck: {test: ["CMD", "true"], interval: 1s}
+    networks: [net]
+    deploy:
+      replicas: 1
+      resources: {limits: {memory: 64M}}
+networks:
+  net: {driver: overlay}
+`)
+	t.Cleanup(func() { o.clear("back") })
+	o.docker("stack", "deploy", "--resolve-image", "never", "-c", o.dir+"/desired-state.yaml", "back")
+	eventually(t, "the task runs", func() bool {
+		return o.docker("service", "ls", "--format", "{{.Replicas}}", "--filter", "name=back_web") == "1/1"
+	})
+	tasks := o.docker("service", "ps", "-q", "back_web")
+	o.want(2, []string{"plan", "--stack", "back"}, "adopt, no restart")
+	o.want(0, []string{"apply", "--stack", "back"}, "1 written")
+	o.docker("stack", "deploy", "--resolve-image", "never", "-c", o.dir+"/desired-state.yaml", "back")
+	o.want(0, []string{"apply", "--stack", "back"}, "adopt, no restart")
+	o.want(0, []string{"plan", "--stack", "back"})
+	if after := o.docker("service", "ps", "-q", "back_web"); after != tasks {
+		t.Errorf("tasks before %s, after %s", tasks, after)
+	}
+	fmt.Fprintln(t.Output(), "no task was replaced")
+}
