@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,16 +46,9 @@ func (w *watch) look(ctx context.Context, asked time.Time) (*Observed, error) {
 // lost is replaced within some 13 s.
 const engineGrace = 40 * time.Second
 
-// heartbeat is how often an await that goes nowhere says so.
-const heartbeat = 10 * time.Second
-
 // await waits until the service has converged, cannot, or has used up its
 // time. It fails with errNotConverged after it noted the verdict.
 func (p *pass) await(ctx context.Context, s spec.Service) error {
-	poll := p.Poll
-	if poll == 0 {
-		poll = 500 * time.Millisecond
-	}
 	began, said, lastSaid := time.Now(), "", time.Time{}
 	var failing time.Time
 	for {
@@ -77,12 +71,12 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 				v.State, v.Message = Failed, fmt.Sprintf("not converged within %s: %s", p.stack.Settings.Timeout, v.Message)
 				return p.settle(ctx, s, v)
 			}
-			if v.Message != said || time.Since(lastSaid) > heartbeat {
+			if v.Message != said || time.Since(lastSaid) > cmp.Or(p.Heartbeat, 10*time.Second) {
 				said, lastSaid = v.Message, time.Now()
 				p.report(Event{PhaseConverge, s.Key, "waiting", fmt.Sprintf("%s (%s)", v.Message, time.Since(began).Round(time.Second))})
 			}
 		}
-		if err := pause(ctx, poll); err != nil {
+		if err := pause(ctx, cmp.Or(p.Poll, 500*time.Millisecond)); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,9 @@ type Reconciler struct {
 	Differ   Differ
 	Parallel int           // Engine writes at a time; 0 means 8
 	Poll     time.Duration // how often convergence is looked at; 0 means 500 ms
-	Report   func(Event)   // nil: nobody listens; called from several goroutines
+	// Heartbeat is how often a wait that goes nowhere says so; 0 means 10 s.
+	Heartbeat time.Duration
+	Report    func(Event) // nil: nobody listens; called from several goroutines
 }
 
 // Outcome is all that a pass found and did.

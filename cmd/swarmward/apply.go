@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"strings"
 
@@ -84,15 +85,13 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 		}
 	}
 	if plan.Writes() && !f.yes && a.output == "text" && isTerminal(a.in) && isTerminal(a.out) {
-		fmt.Fprint(a.out, "\nApply this plan? Only yes is taken for it: ")
-		answer, _ := bufio.NewReader(a.in).ReadString('\n')
-		if strings.TrimSpace(answer) != "yes" {
+		if answer := a.ask(cmd.Context(), "\nApply this plan? Only yes is taken for it: "); answer != "yes" {
 			fmt.Fprintln(a.out, "Nothing was changed.")
 			return reconcile.ExitStopped, nil
 		}
 	}
 	p := a.progress(s)
-	r.Report = p.event
+	r.Report, r.Heartbeat = p.event, p.heartbeat()
 	o := r.Apply(cmd.Context(), s, plan, seen)
 	p.end()
 	if a.output == "json" {
@@ -108,6 +107,23 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 		}
 	}
 	return o.ExitCode(), err
+}
+
+// ask returns the line that is typed, or nothing when ctx ends first.
+func (a *app) ask(ctx context.Context, question string) string {
+	fmt.Fprint(a.out, question)
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.in).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(a.out)
+		return ""
+	case line := <-answer:
+		return line
+	}
 }
 
 func serviceKeys(s *spec.Stack) []string {

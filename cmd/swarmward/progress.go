@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 
@@ -55,6 +56,14 @@ func (p *progress) event(e reconcile.Event) {
 	first, _, _ := strings.Cut(e.Message, "\n")
 	p.lines[key] = fmt.Sprintf("  %-8s %-24s %-11s %s", e.Phase, e.Subject, e.State, first)
 	p.draw()
+}
+
+// heartbeat: a terminal shows the seconds pass, a log is not filled with them.
+func (p *progress) heartbeat() time.Duration {
+	if p.log != nil {
+		return 0
+	}
+	return time.Second
 }
 
 // draw rewrites the block; lines are cut to the terminal's width, since a

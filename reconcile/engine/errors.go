@@ -34,6 +34,19 @@ func notManager(info system.Info) error {
 	return nil
 }
 
+// unreachable is a connection that could not be made. The client's own text
+// ends in a question that is ours to answer.
+type unreachable struct {
+	subject, host string
+	cause         error
+}
+
+func (u *unreachable) Error() string {
+	return fmt.Sprintf("%s: no Engine answers at %s; start it, point DOCKER_HOST at the right one, or let this user open the socket", u.subject, u.host)
+}
+
+func (u *unreachable) Unwrap() error { return u.cause }
+
 func managers(s swarm.Info) string {
 	var addrs []string
 	for _, p := range s.RemoteManagers {
@@ -54,7 +67,7 @@ func (e *Engine) explain(subject string, err error) error {
 	case err == nil:
 		return nil
 	case client.IsErrConnectionFailed(err):
-		return fmt.Errorf("%s: %w; is it the right DOCKER_HOST, and may this user open the socket?", subject, err)
+		return &unreachable{subject, e.api.DaemonHost(), err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: the Engine at %s did not answer within %s: %w", subject, e.api.DaemonHost(), callTimeout, err)
 	case strings.Contains(err.Error(), "update out of sequence"):

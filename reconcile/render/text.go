@@ -3,6 +3,8 @@
 package render
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -262,6 +264,9 @@ func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
 		reconcile.ExitStopped:      "converged but for what is blocked",
 		reconcile.ExitUnknown:      "converged, but a check could not be tried",
 	}[o.ExitCode()]
+	if errors.Is(o.Err, context.Canceled) {
+		result = "interrupted"
+	}
 	if o.ExitCode() == reconcile.ExitOK && len(o.Checks) == 0 {
 		result = "converged; the spec has no checks"
 	}
