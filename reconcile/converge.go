@@ -13,11 +13,13 @@ import (
 // State of a service on its way to what its spec says.
 type State string
 
-// Failed is final: waiting longer will not help.
+// Failed is final: waiting longer will not help. NotStarted was left alone
+// because what it waits for failed.
 const (
 	Converged   State = "converged"
 	Progressing State = "progressing"
 	Failed      State = "failed"
+	NotStarted  State = "not started"
 )
 
 // Verdict is what can be said of one service at one moment.

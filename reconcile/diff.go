@@ -104,7 +104,7 @@ func (x *diffing) service(s spec.Service) {
 		return
 	}
 	hash := SpecHash(merged)
-	change.Action, change.Fields = ActionUpdate, w.changes
+	change.Action, change.Fields = ActionUpdate, withoutEcho(w.changes)
 	change.Cause = cause(live.Spec, hash)
 	if note := rolledBackNote(live.UpdateStatus); note != "" {
 		change.Notes = append(change.Notes, note)
@@ -112,9 +112,20 @@ func (x *diffing) service(s spec.Service) {
 	x.impact(&change, live, merged)
 	change.Write = UpdateService{
 		ID: live.ID, Version: live.Version, Spec: stamped(merged, hash),
-		Query: x.queries(w.changes),
+		Query: x.queries(change.Fields),
 	}
 	x.add(change)
+}
+
+// withoutEcho leaves out the label in which docker stack deploy repeats the
+// image, where the image itself is listed.
+func withoutEcho(changes []FieldChange) []FieldChange {
+	if !slices.ContainsFunc(changes, func(c FieldChange) bool { return strings.HasSuffix(c.Path, ".image") }) {
+		return changes
+	}
+	return slices.DeleteFunc(changes, func(c FieldChange) bool {
+		return strings.HasSuffix(c.Path, "."+quoteKey(spec.LabelImage))
+	})
 }
 
 // unchangedService adopts a service that has no mark of ours yet. That write

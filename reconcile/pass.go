@@ -216,7 +216,7 @@ func (p *pass) notStarted(errs map[string]error) {
 	}
 	for _, s := range p.stack.Services {
 		if err := errs[awaitID(s.Key)]; err != nil && errors.Is(err, errNotStarted) {
-			p.out.Verdicts[s.Key] = Verdict{State: Failed, Reason: "not_started", Message: strings.TrimPrefix(err.Error(), "not started: ") + ", so it was not touched"}
+			p.out.Verdicts[s.Key] = Verdict{State: NotStarted, Reason: "not_started", Message: strings.TrimPrefix(err.Error(), "not started: ")}
 		}
 	}
 }

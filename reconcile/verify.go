@@ -157,9 +157,15 @@ func (p *pass) gates(key string) bool {
 	return false
 }
 
+// inGrace: written in this pass, and not known to have failed already.
 func (p *pass) inGrace(service string) bool {
 	s, ok := p.stack.Service(service)
-	return ok && !p.wrote(s.Spec.Name).IsZero()
+	if !ok || p.wrote(s.Spec.Name).IsZero() {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Verdicts[service].State != Failed
 }
 
 // verify runs the checks that have not run as gates; what a gate found holds

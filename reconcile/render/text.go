@@ -299,6 +299,6 @@ func (t Text) checks(w io.Writer, results []reconcile.CheckResult, width int) {
 }
 
 func (t Text) state(s string) string {
-	color := map[string]string{"converged": green, "passed": green, "failed": red, "unknown": yellow, "progressing": yellow}[s]
+	color := map[string]string{"converged": green, "passed": green, "failed": red, "unknown": yellow, "progressing": yellow, "not started": yellow}[s]
 	return t.paint(color, fmt.Sprintf("%-9s", s))
 }
