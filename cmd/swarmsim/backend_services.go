@@ -234,7 +234,8 @@ func (b *clusterBackend) RemoveService(input string) error {
 func (b *clusterBackend) populateNetworks(s *swarm.ServiceSpec) error {
 	networks := s.TaskTemplate.Networks
 	if len(networks) == 0 {
-		networks = s.Networks //nolint:staticcheck // old clients still send it
+		//lint:ignore SA1019 old clients still send it
+		networks = s.Networks
 	}
 	for i, wanted := range networks {
 		found, err := b.network(wanted.Target)
@@ -248,7 +249,7 @@ func (b *clusterBackend) populateNetworks(s *swarm.ServiceSpec) error {
 					return errdefs.NotFound(fmt.Errorf("could not find the corresponding predefined swarm network: %w", err))
 				}
 			case local.Scope != "swarm":
-				return errdefs.Forbidden(fmt.Errorf("The network %s cannot be used with services. Only networks scoped to the swarm can be used, such as those created with the overlay driver.", local.Name)) //nolint:staticcheck // the Engine's own words
+				return errdefs.Forbidden(verbatim("The network %s cannot be used with services. Only networks scoped to the swarm can be used, such as those created with the overlay driver.", local.Name))
 			default:
 				return err
 			}

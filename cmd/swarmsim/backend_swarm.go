@@ -19,7 +19,7 @@ type clusterBackend struct {
 }
 
 func errSwarmExists() error {
-	return errdefs.Unavailable(errors.New(`This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.`)) //nolint:staticcheck // the Engine's own words
+	return errdefs.Unavailable(verbatim(`This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.`))
 }
 
 // Init fails: there is a Swarm.

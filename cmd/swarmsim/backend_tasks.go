@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/docker/docker/api/types/filters"
@@ -85,7 +84,7 @@ func (b *clusterBackend) taskFilters(f filters.Args) (*api.ListTasksRequest_Filt
 	for _, input := range f.Get("desired-state") {
 		state, ok := api.TaskState_value[strings.ToUpper(input)]
 		if !ok {
-			return nil, fmt.Errorf("Invalid desired-state filter: '%s'", input) //nolint:staticcheck // the Engine's own words
+			return nil, verbatim("Invalid desired-state filter: '%s'", input)
 		}
 		out.DesiredStates = append(out.DesiredStates, api.TaskState(state))
 	}
@@ -132,14 +131,14 @@ func (b *clusterBackend) GetNodes(options swarm.NodeListOptions) ([]swarm.Node, 
 	for _, input := range f.Get("role") {
 		role, ok := api.NodeRole_value[strings.ToUpper(input)]
 		if !ok {
-			return nil, fmt.Errorf("Invalid role filter: '%s'", input) //nolint:staticcheck // the Engine's own words
+			return nil, verbatim("Invalid role filter: '%s'", input)
 		}
 		wanted.Roles = append(wanted.Roles, api.NodeRole(role))
 	}
 	for _, input := range f.Get("membership") {
 		membership, ok := api.NodeSpec_Membership_value[strings.ToUpper(input)]
 		if !ok {
-			return nil, fmt.Errorf("Invalid membership filter: '%s'", input) //nolint:staticcheck // the Engine's own words
+			return nil, verbatim("Invalid membership filter: '%s'", input)
 		}
 		wanted.Memberships = append(wanted.Memberships, api.NodeSpec_Membership(membership))
 	}

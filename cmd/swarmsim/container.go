@@ -80,7 +80,7 @@ func (c *simulated) Prepare(ctx context.Context) error {
 		return err
 	}
 	if !c.node.pulled(spec.Image, c.engine.registry.has(spec.Image)) {
-		return fmt.Errorf("No such image: %s", familiar(spec.Image)) //nolint:staticcheck // the Engine's own words
+		return verbatim("No such image: %s", familiar(spec.Image))
 	}
 	if err := checkBinds(spec.Mounts); err != nil {
 		return err

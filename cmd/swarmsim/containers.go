@@ -54,7 +54,7 @@ func (r containersRouter) find(input string) (*simulated, error) {
 	if len(prefix) == 1 && input != "" {
 		return prefix[0], nil
 	}
-	return nil, errdefs.NotFound(fmt.Errorf("No such container: %s", input)) //nolint:staticcheck // the Engine's own words
+	return nil, errdefs.NotFound(verbatim("No such container: %s", input))
 }
 
 func (c *simulated) status() container.ContainerState {
@@ -216,7 +216,7 @@ func (r containersRouter) logs(ctx context.Context, w http.ResponseWriter, req *
 		Tail: req.Form.Get("tail"), ShowStdout: httputils.BoolValue(req, "stdout"), ShowStderr: httputils.BoolValue(req, "stderr"),
 	}
 	if !options.ShowStdout && !options.ShowStderr {
-		return errdefs.InvalidParameter(fmt.Errorf("Bad parameters: you must choose at least one stream")) //nolint:staticcheck // the Engine's own words
+		return errdefs.InvalidParameter(verbatim("Bad parameters: you must choose at least one stream"))
 	}
 	messages, err := r.engine.follow(ctx, options, func(other *simulated) bool { return other == c })
 	if err != nil {

@@ -61,6 +61,10 @@ func called[T any](response T, err error) (T, error) {
 	return response, nil
 }
 
+// verbatim is an error in the very words of the Engine, or of another program,
+// which do not follow our style.
+func verbatim(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
 // lookup finds an object as every daemon does: by its whole id, then by its
 // name, then by the beginning of its id.
 func lookup[T any](kind, input string, byID func() (T, error), list func(names, idPrefixes []string) ([]T, error)) (T, error) {

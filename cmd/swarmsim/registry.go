@@ -111,7 +111,7 @@ func (r *images) GetRepositories(_ context.Context, ref reference.Named, _ *regi
 		if host == "docker.io" {
 			host = "registry-1.docker.io"
 		}
-		return nil, fmt.Errorf(`Get "https://%s/v2/": dial tcp: lookup %s: no such host`, host, host) //nolint:staticcheck // the Engine's own words
+		return nil, verbatim(`Get "https://%s/v2/": dial tcp: lookup %s: no such host`, host, host)
 	}
 	return []distribution.Repository{stocked{images: r, name: ref}}, nil
 }

@@ -96,7 +96,7 @@ func readRedisConfig(options []string, files fileset) (redisConfig, error) {
 		file := absolute("/data", options[0])
 		content, ok := files[file]
 		if !ok {
-			return c, fmt.Errorf("Fatal error, can't open config file '%s': No such file or directory", file) //nolint:staticcheck // Redis' own words
+			return c, verbatim("Fatal error, can't open config file '%s': No such file or directory", file)
 		}
 		for _, line := range strings.Split(string(content), "\n") {
 			fields := strings.Fields(line)

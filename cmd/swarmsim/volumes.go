@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ type localVolumes struct {
 func newLocalVolumes(e *Engine, dir string) (*localVolumes, error) {
 	v := &localVolumes{engine: e}
 	var err error
-	if v.VolumesService, err = service.NewVolumeService(dir, nil, idtools.CurrentIdentity(), v); err != nil {
+	if v.VolumesService, err = service.NewVolumeService(dir, nil, idtools.Identity{UID: os.Getuid(), GID: os.Getegid()}, v); err != nil {
 		return nil, fmt.Errorf("volumes: %w", err)
 	}
 	return v, nil
