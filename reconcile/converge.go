@@ -81,8 +81,9 @@ type judging struct {
 	oldOnes  []swarm.Task // run, but should not any more
 	failures []swarm.Task // newest first, since the write or within the window
 
-	alive      bool        // some task may still come to run
-	lastFailed *swarm.Task // however long ago
+	undone     []swarm.Task // newest first: failed, and made since the write, whatever the spec is now
+	alive      bool         // some task may still come to run
+	lastFailed *swarm.Task  // however long ago
 }
 
 func (j *judging) count() {
@@ -116,9 +117,17 @@ func (j *judging) count() {
 		if failed(t) && t.Status.Timestamp.After(horizon) && (fresh || j.since.IsZero()) {
 			j.failures = append(j.failures, t)
 		}
+		if failed(t) && !j.since.IsZero() && t.CreatedAt.After(j.since) {
+			j.undone = append(j.undone, t)
+		}
 	}
-	slices.SortFunc(j.failures, func(a, b swarm.Task) int { return b.Status.Timestamp.Compare(a.Status.Timestamp) })
+	newestFirst(j.failures)
+	newestFirst(j.undone)
 	slices.SortFunc(j.current, func(a, b swarm.Task) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func newestFirst(tasks []swarm.Task) {
+	slices.SortFunc(tasks, func(a, b swarm.Task) int { return b.Status.Timestamp.Compare(a.Status.Timestamp) })
 }
 
 func ended(s swarm.TaskState) bool {
@@ -149,7 +158,10 @@ func (j *judging) rolledBack() *Verdict {
 	if j.since.IsZero() || u == nil || !strings.HasPrefix(string(u.State), "rollback") {
 		return nil
 	}
+	// The tasks that failed are not of the spec that is in force again.
+	j.failures = j.undone
 	v := j.failure("rolled_back", "Swarm rolled the update back")
+	v.Reason = "rolled_back"
 	if u.State == swarm.UpdateStateRollbackStarted {
 		v.State = Progressing
 		v.Message = "Swarm is rolling the update back" + j.lastError()

@@ -224,3 +224,29 @@ networks:
 	}
 	fmt.Fprintln(t.Output(), "no task was replaced")
 }
+
+// A rollback by Swarm is a failed apply, and the next plan remembers it.
+func TestRolledBackBySwarm(t *testing.T) {
+	lab := sharedLab(t)
+	o := newOperator(t, lab.Nodes[0])
+	spec := func(command string) string {
+		return `
+name: rollback
+services:
+  web:
+    image: busybox:lab
+    command: ` + command + `
+    stop_grace_period: 1s
+    deploy:
+      update_config: {failure_action: rollback, monitor: 1s}
+`
+	}
+	t.Cleanup(func() { o.clear("rollback") })
+	o.write("desired-state.yaml", spec(`[sleep, "1000"]`))
+	o.want(0, []string{"apply"})
+	o.write("desired-state.yaml", spec(`[sh, -c, "echo the new one is broken; exit 4"]`))
+	o.want(4, []string{"apply"}, "Swarm rolled the update back", "non-zero exit (4)", "the new one is broken")
+	o.want(2, []string{"plan"}, "the spec changed", "Swarm rolled the last update back")
+	o.write("desired-state.yaml", spec(`[sleep, "1000"]`))
+	o.want(0, []string{"apply"}, "nothing was written")
+}
