@@ -122,15 +122,22 @@ func (x *diffing) useSecret(c Change, live swarm.Secret, s spec.Secret) {
 		o := x.seen.Secrets[name]
 		return o.ID, o.Spec.Labels[LabelManaged] != "" && name != live.Spec.Name
 	})
-	labels, fields := x.labelFields("secrets."+s.Key, live.Spec.Labels, s.Spec.Labels)
+	x.relabel(c, live.Spec.Annotations, s.Spec.Labels, func(labels map[string]string) Write {
+		sp := live.Spec
+		sp.Labels = labels
+		return LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}
+	})
+}
+
+// relabel plans the one change that Swarm makes to a secret or config in place.
+func (x *diffing) relabel(c Change, live swarm.Annotations, want map[string]string, write func(map[string]string) Write) {
+	labels, fields := x.labelFields(string(c.Kind)+"s."+c.Name, live.Labels, want)
 	if len(fields) == 0 {
 		x.plan.Unchanged++
 		return
 	}
-	sp := live.Spec
-	sp.Labels = labels
-	c.Action, c.Impact, c.Cause, c.Fields, c.Object = ActionUpdate, ImpactNone, "labels differ", fields, live.Spec.Name
-	c.Write = LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}
+	c.Action, c.Impact, c.Cause, c.Fields, c.Object = ActionUpdate, ImpactNone, "labels differ", fields, live.Name
+	c.Write = write(labels)
 	x.add(c)
 }
 
@@ -193,16 +200,11 @@ func (x *diffing) contentFields(prefix string, was, is swarm.ConfigSpec) []Field
 func (x *diffing) useConfig(c Change, live swarm.Config, s spec.Config, revs []int) {
 	x.current[s.Name] = live.Spec.Name
 	x.retire(KindConfig, s.Key, s.Name, revs, x.ownedConfig(live.Spec.Name))
-	labels, fields := x.labelFields("configs."+s.Key, live.Spec.Labels, s.Spec.Labels)
-	if len(fields) == 0 {
-		x.plan.Unchanged++
-		return
-	}
-	sp := live.Spec
-	sp.Labels = labels
-	c.Action, c.Impact, c.Cause, c.Fields, c.Object = ActionUpdate, ImpactNone, "labels differ", fields, live.Spec.Name
-	c.Write = LabelConfig{ID: live.ID, Version: live.Version, Spec: sp}
-	x.add(c)
+	x.relabel(c, live.Spec.Annotations, s.Spec.Labels, func(labels map[string]string) Write {
+		sp := live.Spec
+		sp.Labels = labels
+		return LabelConfig{ID: live.ID, Version: live.Version, Spec: sp}
+	})
 }
 
 func (x *diffing) ownedConfig(except string) func(string) (string, bool) {

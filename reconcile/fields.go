@@ -2,10 +2,12 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/distribution/reference"
@@ -66,9 +68,22 @@ const (
 // IsTaskDirty: a task is replaced when TaskSpec or EndpointSpec differ, but for
 // a placement that its node still satisfies. Defaults are those that the Engine
 // puts in place (swarmkit api/defaults, docker daemon/cluster/convert).
-func fields() map[string]field {
-	const c = "TaskTemplate.ContainerSpec."
-	m := map[string]field{
+var fields = sync.OnceValue(func() map[string]field {
+	m := serviceFields()
+	maps.Copy(m, containerFields())
+	maps.Copy(m, fileFields())
+	maps.Copy(m, taskFields())
+	for goName, name := range map[string]string{"UpdateConfig": "deploy.update_config", "RollbackConfig": "deploy.rollback_config"} {
+		m[goName] = field{name: name, impact: keepsTasks, nilDef: defaultUpdateConfig}
+		m[goName+".FailureAction"] = field{def: swarm.UpdateFailureActionPause}
+		m[goName+".Order"] = field{def: swarm.UpdateOrderStopFirst}
+		m[goName+".Monitor"] = field{def: 5 * time.Second}
+	}
+	return m
+})
+
+func serviceFields() map[string]field {
+	return map[string]field{
 		"Name":     {skip: true}, // a service cannot be renamed
 		"Networks": {skip: true}, // deprecated; TaskTemplate.Networks holds them
 		"Labels":   {name: "deploy.labels", secretive: true, impact: keepsTasks},
@@ -78,6 +93,26 @@ func fields() map[string]field {
 		"TaskTemplate.Runtime":       {def: swarm.RuntimeContainer},
 		"TaskTemplate.ContainerSpec": {name: "."},
 
+		"Mode":                     {name: "deploy", impact: scalesTasks},
+		"Mode.Replicated":          {name: "."},
+		"Mode.Replicated.Replicas": {name: "deploy.replicas", def: uint64(1)},
+		"Mode.Global":              {name: "."},
+		"Mode.ReplicatedJob":       {name: "."},
+		"Mode.GlobalJob":           {name: "."},
+
+		"EndpointSpec":                       {name: "."},
+		"EndpointSpec.Mode":                  {name: "deploy.endpoint_mode", def: swarm.ResolutionModeVIP},
+		"EndpointSpec.Ports":                 {name: "ports", list: keyed, key: portKey},
+		"EndpointSpec.Ports[].TargetPort":    {name: ".target"},
+		"EndpointSpec.Ports[].PublishedPort": {name: ".published"},
+		"EndpointSpec.Ports[].PublishMode":   {name: ".mode", def: swarm.PortConfigPublishModeIngress},
+		"EndpointSpec.Ports[].Protocol":      {def: swarm.PortConfigProtocolTCP},
+	}
+}
+
+func containerFields() map[string]field {
+	const c = "TaskTemplate.ContainerSpec."
+	return map[string]field{
 		c + "Image":           {equal: sameImage, canonical: canonicalImage},
 		c + "Command":         {name: "entrypoint"},
 		c + "Args":            {name: "command"},
@@ -98,7 +133,13 @@ func fields() map[string]field {
 		c + "DNSConfig.Nameservers": {name: "dns"},
 		c + "DNSConfig.Search":      {name: "dns_search"},
 		c + "DNSConfig.Options":     {name: "dns_opt"},
+	}
+}
 
+// fileFields are what a container finds in its file system.
+func fileFields() map[string]field {
+	const c = "TaskTemplate.ContainerSpec."
+	return map[string]field{
 		c + "Mounts":                 {name: "volumes", list: keyed, key: byField("Target")},
 		c + "Mounts[].Type":          {def: mount.TypeBind},
 		c + "Mounts[].Consistency":   {skip: true}, // dropped by the Engine
@@ -126,7 +167,11 @@ func fields() map[string]field {
 		c + "Configs[].File":       {name: "."},
 		c + "Configs[].File.Name":  {name: ".target"},
 		c + "Configs[].File.Mode":  {format: formatMode},
+	}
+}
 
+func taskFields() map[string]field {
+	return map[string]field{
 		"TaskTemplate.Networks":           {name: "networks", list: keyed, key: byField("Target")},
 		"TaskTemplate.Networks[].Target":  {name: ".name"},
 		"TaskTemplate.Networks[].Aliases": {list: set},
@@ -148,29 +193,7 @@ func fields() map[string]field {
 		"TaskTemplate.Placement.Platforms":                {skip: true}, // written from the image's manifest
 		"TaskTemplate.LogDriver":                          {name: "logging"},
 		"TaskTemplate.LogDriver.Name":                     {name: ".driver"},
-
-		"Mode":                     {name: "deploy", impact: scalesTasks},
-		"Mode.Replicated":          {name: "."},
-		"Mode.Replicated.Replicas": {name: "deploy.replicas", def: uint64(1)},
-		"Mode.Global":              {name: "."},
-		"Mode.ReplicatedJob":       {name: "."},
-		"Mode.GlobalJob":           {name: "."},
-
-		"EndpointSpec":                       {name: "."},
-		"EndpointSpec.Mode":                  {name: "deploy.endpoint_mode", def: swarm.ResolutionModeVIP},
-		"EndpointSpec.Ports":                 {name: "ports", list: keyed, key: portKey},
-		"EndpointSpec.Ports[].TargetPort":    {name: ".target"},
-		"EndpointSpec.Ports[].PublishedPort": {name: ".published"},
-		"EndpointSpec.Ports[].PublishMode":   {name: ".mode", def: swarm.PortConfigPublishModeIngress},
-		"EndpointSpec.Ports[].Protocol":      {def: swarm.PortConfigProtocolTCP},
 	}
-	for goName, name := range map[string]string{"UpdateConfig": "deploy.update_config", "RollbackConfig": "deploy.rollback_config"} {
-		m[goName] = field{name: name, impact: keepsTasks, nilDef: defaultUpdateConfig}
-		m[goName+".FailureAction"] = field{def: swarm.UpdateFailureActionPause}
-		m[goName+".Order"] = field{def: swarm.UpdateOrderStopFirst}
-		m[goName+".Monitor"] = field{def: 5 * time.Second}
-	}
-	return m
 }
 
 // defaultUpdateConfig is what Swarm does without one: a present but empty one
