@@ -317,3 +317,34 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 }
+
+// run --dry-run reports drift, writes nothing, and tries no check that writes.
+func TestLoopDryRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var tried []string
+		var last *Outcome
+		l := &Loop{
+			DryRun: true,
+			Reconciler: &Reconciler{Engine: f, Prober: fakeProber(func(c spec.Check) CheckResult {
+				tried = append(tried, c.Name)
+				return passing(c)
+			})},
+			Load: func(context.Context) (*spec.Stack, error) {
+				s := pair()
+				s.Settings.Checks = append(s.Settings.Checks, spec.Check{Name: "writes", Redis: &spec.RedisCheck{}})
+				return s, nil
+			},
+			Done: func(_ *spec.Stack, o *Outcome) { last = o },
+		}
+		l.Run(ctx, nil)
+		if len(f.writes) > 0 || !cmp.Equal(tried, []string{"back"}) {
+			t.Errorf("wrote %v, tried %v", f.writes, tried)
+		}
+		if last == nil || last.Plan.Summary().Create != 5 {
+			t.Errorf("does not report the drift: %+v", last)
+		}
+	})
+}
