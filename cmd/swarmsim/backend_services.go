@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/network"
@@ -144,13 +145,16 @@ func (b *clusterBackend) UpdateService(input string, version uint64, s swarm.Ser
 		return nil, err
 	}
 	response := &swarm.ServiceUpdateResponse{}
-	if c := spec.Task.GetContainer(); c != nil {
+	if c := spec.Task.GetContainer(); c != nil && current.Spec.Task.GetContainer() != nil {
 		if c.PullOptions, err = pullOptions(current, options); err != nil {
 			return nil, err
 		}
 		if queryRegistry {
 			response.Warnings = b.pin(c)
 		}
+	}
+	if crashes(current.Spec.Task, spec.Task) {
+		return nil, fmt.Errorf("service %s: swarmsim refuses an update that takes the Placement away and changes nothing else, because it makes the leader of a real Swarm before moby 29.7 panic; send an empty Placement", input)
 	}
 	rollback := api.UpdateServiceRequest_NONE
 	switch options.Rollback {
@@ -164,6 +168,17 @@ func (b *clusterBackend) UpdateService(input string, version uint64, s swarm.Ser
 		ServiceID: current.ID, Spec: spec, ServiceVersion: &api.Version{Index: version}, Rollback: rollback,
 	}))
 	return response, err
+}
+
+// crashes tells whether Swarm's own code would end the process: comparing tasks
+// with a spec that differs in nothing but a missing Placement, it follows the
+// nil pointer.
+func crashes(before, after api.TaskSpec) bool {
+	if before.Placement == nil || after.Placement != nil {
+		return false
+	}
+	before.Placement = nil
+	return reflect.DeepEqual(before, after)
 }
 
 // lower turns a spec into Swarm's form, with its networks by id.

@@ -36,11 +36,39 @@ func TestDockerCommandLine(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("hidden"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct {
-		command string // FILE and STACK stand for the files
-		want    string // a regular expression
-		fails   bool
-	}{
+	for _, tt := range session() {
+		command := strings.NewReplacer("FILE", secret, "STACK", stack).Replace(tt.command)
+		var out []byte
+		eventually(t, "docker "+tt.command+" says "+tt.want, func() bool {
+			c := exec.Command(cli, strings.Fields(command)...)
+			c.Env = append(os.Environ(), "DOCKER_HOST="+s.host)
+			var err error
+			out, err = c.CombinedOutput()
+			if (err != nil) != tt.fails {
+				t.Fatalf("docker %s: %v: %s", tt.command, err, out)
+			}
+			// Only what looks can be asked again until the Swarm is there.
+			asks := regexp.MustCompile(`^(service (ls|ps|logs|inspect)|stack (ls|ps|services)|ps|node ps|info|events)\b`)
+			if ok := regexp.MustCompile(tt.want).Match(out); ok || !asks.MatchString(command) {
+				if !ok {
+					t.Errorf("docker %s: %s, want %s", tt.command, out, tt.want)
+				}
+				return true
+			}
+			return false
+		})
+	}
+}
+
+type command struct {
+	command string // FILE and STACK stand for the files
+	want    string // a regular expression
+	fails   bool
+}
+
+// session is one with two nodes, from the first look to the last event.
+func session() []command {
+	return []command{
 		{"info", `(?s)Server Version: 28.5.2.*Swarm: active.*Is Manager: true.*Nodes: 2`, false},
 		{"version", `API version: +1.51`, false},
 		{"node ls", `(?s)node-1 +Ready +Active +Leader.*node-2 +Ready +Active`, false},
@@ -93,27 +121,6 @@ func TestDockerCommandLine(t *testing.T) {
 		{"swarm join-token -q worker", `^SWMTKN-1-`, false},
 		{"swarm init", `This node is already part of a swarm`, true},
 		{"events --since 1h --until 0s --filter type=service --format {{.Action}}/{{.Actor.Attributes.name}}", `(?s)create/web.*remove/web`, false},
-	} {
-		command := strings.NewReplacer("FILE", secret, "STACK", stack).Replace(tt.command)
-		var out []byte
-		eventually(t, "docker "+tt.command+" says "+tt.want, func() bool {
-			c := exec.Command(cli, strings.Fields(command)...)
-			c.Env = append(os.Environ(), "DOCKER_HOST="+s.host)
-			var err error
-			out, err = c.CombinedOutput()
-			if (err != nil) != tt.fails {
-				t.Fatalf("docker %s: %v: %s", tt.command, err, out)
-			}
-			// Only what looks can be asked again until the Swarm is there.
-			asks := regexp.MustCompile(`^(service (ls|ps|logs|inspect)|stack (ls|ps|services)|ps|node ps|info|events)\b`)
-			if ok := regexp.MustCompile(tt.want).Match(out); ok || !asks.MatchString(command) {
-				if !ok {
-					t.Errorf("docker %s: %s, want %s", tt.command, out, tt.want)
-				}
-				return true
-			}
-			return false
-		})
 	}
 }
 

@@ -86,8 +86,9 @@ func (c *simulated) Prepare(ctx context.Context) error {
 		return err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.state = container.StateCreated
+	c.mu.Unlock()
+	c.engine.logContainer(c, "create", nil)
 	return nil
 }
 
@@ -222,7 +223,9 @@ func (c *simulated) Close() error { return nil }
 func (c *simulated) remove() {
 	_ = c.Shutdown(context.Background())
 	c.releaseVolumes(context.Background())
-	c.engine.logContainer(c, "destroy", nil)
+	if c.status() != "" {
+		c.engine.logContainer(c, "destroy", nil)
+	}
 }
 
 // kill ends a running container with an exit code.

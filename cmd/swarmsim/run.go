@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/containerd/log"
 	"github.com/sirupsen/logrus"
@@ -43,17 +44,20 @@ func run(ctx context.Context, args []string) (int, error) {
 	if err != nil {
 		return 2, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	e, err := StartEngine(ctx, Config{Nodes: o.nodes, Known: o.images, Log: logger})
+	// A command that is told to stop may still need the Swarm to clean up.
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	e, err := StartEngine(life, Config{Nodes: o.nodes, Known: o.images, Log: logger})
 	if err != nil {
 		return 1, err
 	}
-	code, err := serveSwarm(ctx, e, o)
+	code, err := serveSwarm(ctx, life, e, o)
 	return code, errors.Join(err, e.Close())
 }
 
-func serveSwarm(ctx context.Context, e *Engine, o options) (int, error) {
+// serveSwarm answers for as long as life lasts, and returns when the command has
+// ended or ctx has.
+func serveSwarm(ctx, life context.Context, e *Engine, o options) (int, error) {
 	if o.listen == "" {
 		o.listen = "unix://" + filepath.Join(e.dir, "docker.sock")
 	}
@@ -61,12 +65,12 @@ func serveSwarm(ctx context.Context, e *Engine, o options) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	handler, err := e.Handler(ctx)
+	handler, err := e.Handler(life)
 	if err != nil {
 		return 1, err
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- serveHTTP(ctx, l, handler) }()
+	go func() { failed <- serveHTTP(life, l, handler) }()
 	if len(o.command) > 0 {
 		return runCommand(ctx, o.command, host)
 	}
@@ -82,10 +86,11 @@ func serveSwarm(ctx context.Context, e *Engine, o options) (int, error) {
 }
 
 // runCommand runs a command against the Swarm and gives back its exit code.
-// Signals go to the command, which ends first.
+// When the context ends the command is asked to, and killed when it does not.
 func runCommand(ctx context.Context, argv []string, host string) (int, error) {
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = 30 * time.Second
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// Nothing that belongs to the user's own Engine must get in the way.
 	c.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool {

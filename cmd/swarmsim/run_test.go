@@ -24,6 +24,7 @@ func TestCommandLine(t *testing.T) {
 		{"exit code", []string{"--", "sh", "-c", "exit 7"}, 7, ""},
 		{"host", []string{"--", "sh", "-c", "echo $DOCKER_HOST; test -S ${DOCKER_HOST#unix://}; echo $DOCKER_CONTEXT."}, 0, "docker.sock\n.\n"},
 		{"signal", []string{"--", "sh", "-c", "kill -9 $$"}, 137, ""},
+		{"told to stop", []string{"--", "sh", "-c", `trap 'test -S ${DOCKER_HOST#unix://} && exit 9' TERM; kill -TERM $PPID; while :; do sleep 0.01; done`}, 9, ""},
 		{"no such command", []string{"--", "/no/such/command"}, 127, "command /no/such/command"},
 		{"help", []string{"--help"}, 0, "swarmsim.start-delay=2s"},
 		{"flag", []string{"--nosuch"}, 2, "see swarmsim --help"},

@@ -115,6 +115,10 @@ func TestRedisKeepsItsDataOnAVolume(t *testing.T) {
 	if err := s.redis(address, "").Set(t.Context(), "k", "v", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.redis(address, "").Set(t.Context(), "passing", "v", 20*time.Millisecond).Err(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a key expires", func() bool { return s.redis(address, "").Get(t.Context(), "passing").Err() == redis.Nil })
 	s.ctl("service", "kill", "redis")
 	eventually(t, "another task runs", func() bool {
 		tasks := s.running("redis")

@@ -115,7 +115,11 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) { wantError(t, tt.err, tt.is, tt.text) })
 	}
-	_, _, err := s.ServiceInspectWithRaw(t.Context(), "nobody", swarm.ServiceInspectOptions{})
+	withoutPlacement := live.Spec
+	withoutPlacement.TaskTemplate.Placement = nil
+	_, err := s.ServiceUpdate(t.Context(), live.ID, live.Version, withoutPlacement, swarm.ServiceUpdateOptions{})
+	wantError(t, err, cerrdefs.IsInternal, "send an empty Placement")
+	_, _, err = s.ServiceInspectWithRaw(t.Context(), "nobody", swarm.ServiceInspectOptions{})
 	wantError(t, err, cerrdefs.IsNotFound, "service nobody not found")
 	_, err = s.ServiceUpdate(t.Context(), live.ID, live.Version, live.Spec, swarm.ServiceUpdateOptions{Rollback: "previous"})
 	wantError(t, err, func(error) bool { return true }, "does not have a previous spec")
@@ -141,7 +145,9 @@ func TestHowContainersEnd(t *testing.T) {
 		{"unhealthy", label("swarmsim.unhealthy", "true"), swarm.TaskStateFailed, "task: non-zero exit (137): dockerexec: unhealthy container", 137},
 		{"out of memory", label("swarmsim.oom", "true"), swarm.TaskStateFailed, "task: non-zero exit (137)", 137},
 		{"done", label("swarmsim.run-for", "1ms"), swarm.TaskStateComplete, "", 0},
-		{"shell", func(c *swarm.ContainerSpec) { c.Image, c.Args = "busybox:1.37", []string{"sh", "-c", "echo hello; sleep 0.01; exit 7"} }, swarm.TaskStateFailed, "task: non-zero exit (7)", 7},
+		{"shell", func(c *swarm.ContainerSpec) {
+			c.Image, c.Args = "busybox:1.37", []string{"sh", "-c", "echo hello; sleep 0.01; exit 7"}
+		}, swarm.TaskStateFailed, "task: non-zero exit (7)", 7},
 		{"no program", func(c *swarm.ContainerSpec) { c.Image, c.Command = "busybox:1.37", []string{"nosuchprogram"} }, swarm.TaskStateFailed, `exec: "nosuchprogram": executable file not found in $PATH`, 127},
 		{"missing bind source", func(c *swarm.ContainerSpec) {
 			c.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: "/nowhere/at/all", Target: "/x"}}

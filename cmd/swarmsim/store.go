@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -126,8 +128,19 @@ func description(n *node, root *ca.RootCA) *api.NodeDescription {
 		Platform:  &api.Platform{Architecture: "x86_64", OS: "linux"},
 		Resources: &api.Resources{NanoCPUs: nodeCPUs * 1e9, MemoryBytes: nodeMemory},
 		Engine:    &api.EngineDescription{EngineVersion: engineVersion, Plugins: plugins},
-		TLSInfo:   &api.NodeTLSInfo{TrustRoot: root.Certs},
+		TLSInfo:   trust(root),
 	}
+}
+
+// trust is what a node says of the authority that it trusts.
+func trust(root *ca.RootCA) *api.NodeTLSInfo {
+	info := &api.NodeTLSInfo{TrustRoot: root.Certs}
+	if block, _ := pem.Decode(root.Certs); block != nil {
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+			info.CertIssuerSubject, info.CertIssuerPublicKey = certificate.RawSubject, certificate.RawSubjectPublicKeyInfo
+		}
+	}
+	return info
 }
 
 type pluginKind struct {
