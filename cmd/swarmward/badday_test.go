@@ -11,6 +11,7 @@ import (
 // Stacks that cannot work: apply says why and what to do, exits with 4, and
 // does not take its five minutes for it.
 func TestStacksThatCannotRun(t *testing.T) {
+	t.Parallel()
 	lab := sharedLab(t)
 	for _, c := range []struct {
 		name, spec string
@@ -57,6 +58,7 @@ services:
 `, []string{"the restart policy allows no more", "that was all", "deploy.mode: replicated-job"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			o := newOperator(t, lab.Nodes[0])
 			o.write("desired-state.yaml", c.spec)
 			t.Cleanup(func() { o.clear(c.name) })
@@ -74,6 +76,7 @@ services:
 // A Centrifugo that is told its settings in the names of the other generation
 // starts happily, without a key and without health.
 func TestCentrifugoOfTheWrongGeneration(t *testing.T) {
+	t.Parallel()
 	lab := sharedLab(t)
 	o := newOperator(t, lab.Nodes[0])
 	o.write(".env", "KEY=aKeyThatNobodyKnows\n")
@@ -101,6 +104,7 @@ x-swarmward:
 
 // Every kind of Engine that cannot be asked about a Swarm is told apart.
 func TestNoManager(t *testing.T) {
+	t.Parallel()
 	swarmlab.Require(t)
 	small := "name: small\nservices:\n  web: {image: busybox:lab}\n"
 	for _, c := range []struct {
@@ -130,6 +134,7 @@ func TestNoManager(t *testing.T) {
 		}, []string{"most managers must be up"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			lab := swarmlab.Start(t, c.options)
 			if c.before != nil {
 				c.before(t, lab)
@@ -150,6 +155,7 @@ func TestNoManager(t *testing.T) {
 // What was made by hand, as the setup guide does it, is used and not owned; a
 // plan says so, and the data stays.
 func TestMadeByHand(t *testing.T) {
+	t.Parallel()
 	lab := sharedLab(t)
 	o := newOperator(t, lab.Nodes[0])
 	o.docker("network", "create", "--driver", "overlay", "byhand")
@@ -189,6 +195,7 @@ volumes:
 // Two hands in one service: docker stack deploy takes our mark away, and no
 // task restarts in the hand-over, either way.
 func TestStackDeployAndBack(t *testing.T) {
+	t.Parallel()
 	lab := sharedLab(t)
 	o := newOperator(t, lab.Nodes[0])
 	o.write("desired-state.yaml", `
@@ -227,6 +234,7 @@ networks:
 
 // A rollback by Swarm is a failed apply, and the next plan remembers it.
 func TestRolledBackBySwarm(t *testing.T) {
+	t.Parallel()
 	lab := sharedLab(t)
 	o := newOperator(t, lab.Nodes[0])
 	spec := func(command string) string {

@@ -36,6 +36,7 @@ func dotenv() string {
 
 // The main job: desired-state.yaml as it is in git, on a real Swarm.
 func TestWhatrack(t *testing.T) {
+	t.Parallel()
 	lab := sharedLab(t)
 	o := newOperator(t, lab.Nodes[0])
 	spec, err := os.ReadFile("../../desired-state.yaml")
@@ -110,10 +111,16 @@ func (o *operator) versions() string {
 	o.t.Helper()
 	var out []string
 	for _, kind := range []string{"service", "secret", "config"} {
-		ids := strings.Fields(o.docker(kind, "ls", "-q"))
+		ids := o.ids(kind)
 		out = append(out, o.docker(append([]string{kind, "inspect", "--format", kind + " {{.Spec.Name}} {{.Version.Index}}"}, ids...)...))
 	}
 	return strings.Join(append(out, o.docker("service", "ps", "-q", "whatrack_redis", "whatrack_centrifugo")), "\n")
+}
+
+// ids of the stack's objects: other tests use the same Swarm.
+func (o *operator) ids(kind string) []string {
+	o.t.Helper()
+	return strings.Fields(o.docker(kind, "ls", "-q", "--filter", "label=com.docker.stack.namespace=whatrack"))
 }
 
 func (o *operator) noOpWritesNothing() {
@@ -233,15 +240,16 @@ func (o *operator) brokenRedis() {
 func (o *operator) nothingLeaked() {
 	o.t.Helper()
 	all := map[string]string{"what swarmward printed": o.said.String()}
-	for _, kind := range []string{"service", "secret", "config", "network", "volume", "node"} {
-		for _, id := range strings.Fields(o.docker(kind, "ls", "-q")) {
+	all["nodes"] = o.docker("node", "inspect", "self")
+	for _, kind := range []string{"service", "secret", "config", "network", "volume"} {
+		for _, id := range o.ids(kind) {
 			all[kind+" "+id] = o.docker(kind, "inspect", id)
 			if kind == "config" {
 				all[kind+" "+id+" data"] = o.docker("config", "inspect", "--pretty", id)
 			}
 		}
 	}
-	for _, id := range strings.Fields(o.docker("ps", "-aq")) {
+	for _, id := range strings.Fields(o.docker("ps", "-q", "--filter", "label=com.docker.stack.namespace=whatrack")) {
 		all["container "+id] = o.docker("inspect", id)
 	}
 	for _, s := range []string{"whatrack_redis", "whatrack_centrifugo"} {

@@ -55,11 +55,14 @@ func TestSessions(t *testing.T) {
 // shared is one Swarm with the spec's images, and one swarmward, for all
 // end-to-end tests of this package.
 var shared struct {
-	once   sync.Once
-	dir    string
-	binary string
-	lab    *swarmlab.Lab
-	err    error
+	once sync.Once
+	lab  *swarmlab.Lab
+	err  error
+
+	build    sync.Once
+	dir      string
+	binary   string
+	buildErr error
 }
 
 // sharedLab is skipped where no Engine can run.
@@ -69,9 +72,6 @@ func sharedLab(t *testing.T) *swarmlab.Lab {
 	shared.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 		defer cancel()
-		if shared.err = build(ctx); shared.err != nil {
-			return
-		}
 		if shared.lab, shared.err = swarmlab.Open(ctx, "", swarmlab.Options{}); shared.err != nil {
 			return
 		}
@@ -85,31 +85,22 @@ func sharedLab(t *testing.T) *swarmlab.Lab {
 	return shared.lab
 }
 
-func build(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "swarmward-")
-	if err != nil {
-		return err
-	}
-	shared.dir, shared.binary = dir, filepath.Join(dir, "swarmward")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", shared.binary, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// builtBinary is for tests that have a lab of their own.
-var builtOnce sync.Once
-
+// builtBinary is a swarmward as make build makes it, built once.
 func builtBinary(t *testing.T) string {
 	t.Helper()
-	builtOnce.Do(func() {
-		if shared.binary == "" {
-			if err := build(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+	shared.build.Do(func() {
+		if shared.dir, shared.buildErr = os.MkdirTemp("", "swarmward-"); shared.buildErr != nil {
+			return
+		}
+		shared.binary = filepath.Join(shared.dir, "swarmward")
+		cmd := exec.Command("go", "build", "-o", shared.binary, ".")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			shared.buildErr = fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	})
+	if shared.buildErr != nil {
+		t.Fatal(shared.buildErr)
+	}
 	return shared.binary
 }
