@@ -89,13 +89,7 @@ func (e *Engine) start(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	changes, _ := state.Watch(e.store.WatchQueue(), watchedKinds()...)
-	follow := make(chan any)
-	go func() {
-		for change := range changes {
-			follow <- change
-		}
-	}()
-	go e.events.follow(ctx, follow)
+	go e.events.follow(ctx, changes)
 	go e.agent.run(ctx)
 	if err := startControl(ctx, e.store, provider, e.log); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
 	daemonevents "github.com/docker/docker/daemon/events"
+	goevents "github.com/docker/go-events"
 	gogotypes "github.com/gogo/protobuf/types"
 	"github.com/moby/swarmkit/v2/api"
 	"github.com/moby/swarmkit/v2/manager/state"
@@ -28,7 +29,7 @@ func (l eventLog) UnsubscribeFromEvents(listener chan any) { l.Evict(listener) }
 
 // follow turns the changes of the store into events, as a manager's daemon does,
 // until the context ends.
-func (l eventLog) follow(ctx context.Context, changes <-chan any) {
+func (l eventLog) follow(ctx context.Context, changes <-chan goevents.Event) {
 	for {
 		select {
 		case <-ctx.Done():
