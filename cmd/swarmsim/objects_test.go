@@ -142,9 +142,8 @@ func TestNetworks(t *testing.T) {
 	if err := s.ServiceRemove(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.NetworkRemove(ctx, "net"); err != nil {
-		t.Errorf("removing the network after its service: %v", err)
-	}
+	// Its tasks are told to go some milliseconds after the service.
+	eventually(t, "the network can be removed", func() bool { return s.NetworkRemove(ctx, "net") == nil })
 	eventually(t, "the node's copy is gone", func() bool {
 		_, err := s.NetworkInspect(ctx, "net", network.InspectOptions{})
 		return cerrdefs.IsNotFound(err)
