@@ -14,7 +14,7 @@ TESTFLAGS ?= -p 2 -parallel 4 -timeout 7m
 # Packages without an Engine, where the race detector is worth its price.
 RACE = $$(go list ./... | grep -v -e /swarmlab -e /reconcile/engine)
 
-.PHONY: help build test race lint fmt clean
+.PHONY: bin/swarmsim help build test race lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -22,9 +22,13 @@ help: ## this list
 build: ## bin/swarmward
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/swarmward ./cmd/swarmward
 
+bin/swarmsim: build # a Go module of its own
+	cd cmd/swarmsim && CGO_ENABLED=0 go build -trimpath -o ../../bin/swarmsim .
+
 test: ## every test; on Debian as root also installs what Engine tests need
 	@.ci/tools
 	@.ci/gotest $(TESTFLAGS) ./...
+	@cd cmd/swarmsim && ../../.ci/gotest $(TESTFLAGS) ./...
 
 race: ## the tests of packages without an Engine, under the race detector
 	go test -race -timeout 7m $(RACE)
@@ -34,6 +38,7 @@ lint: ## gofmt, go vet, staticcheck
 	if [ -n "$$unformatted" ]; then echo "gofmt would change (make fmt does it):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool staticcheck ./...
+	cd cmd/swarmsim && go vet ./...
 
 fmt: ## gofmt on every file
 	gofmt -w $$(git ls-files '*.go')

@@ -219,7 +219,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("services:\n  web: &a\n    <<: *a\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "include") || strings.Contains(text, "file") {
-			t.Skip("reads other files")
+			return // reads other files
 		}
 		path := filepath.Join(t.TempDir(), "spec.yaml")
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {

@@ -22,7 +22,9 @@ import (
 
 type prober func(spec.Check) reconcile.CheckResult
 
-func (p prober) Probe(_ context.Context, _ *spec.Stack, c spec.Check) reconcile.CheckResult { return p(c) }
+func (p prober) Probe(_ context.Context, _ *spec.Stack, c spec.Check) reconcile.CheckResult {
+	return p(c)
+}
 
 func whatrack() *spec.Stack {
 	return &spec.Stack{Name: "whatrack", Settings: spec.Settings{Checks: []spec.Check{
