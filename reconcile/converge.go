@@ -161,7 +161,6 @@ func (j *judging) rolledBack() *Verdict {
 	// The tasks that failed are not of the spec that is in force again.
 	j.failures = j.undone
 	v := j.failure("rolled_back", "Swarm rolled the update back")
-	v.Reason = "rolled_back"
 	if u.State == swarm.UpdateStateRollbackStarted {
 		v.State = Progressing
 		v.Message = "Swarm is rolling the update back" + j.lastError()
@@ -183,8 +182,10 @@ func (j *judging) failure(reason, what string) *Verdict {
 	if len(j.failures) > 0 {
 		t := j.failures[0]
 		v.TaskID = t.ID
-		if why, remedy := explain(t, j.s.Spec); remedy != "" {
-			v.Reason, v.Remedy = why, remedy
+		why, remedy := explain(t, j.s.Spec)
+		v.Remedy = cmp.Or(remedy, v.Remedy)
+		if reason == "crash_looping" { // says the least of all
+			v.Reason = cmp.Or(why, reason)
 		}
 	}
 	return v

@@ -10,7 +10,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/swarm"
 	"github.com/docker/docker/api/types/system"
-	"github.com/docker/docker/client"
 
 	"github.com/swarmward/swarmward/reconcile"
 )
@@ -45,11 +44,13 @@ func TestNotManager(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix:///no/such.sock")
 	e, err := New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
+	_, unreachable := e.api.Ping(t.Context())
 	for _, c := range []struct {
 		name  string
 		err   error
@@ -57,7 +58,7 @@ func TestExplain(t *testing.T) {
 		stale bool
 	}{
 		{"nothing", nil, "", false},
-		{"no Engine", client.ErrorConnectionFailed("unix:///x.sock"), "point DOCKER_HOST at the right one", false},
+		{"no Engine", unreachable, "no Engine answers at unix:///no/such.sock", false},
 		{"no answer", fmt.Errorf("get: %w", context.DeadlineExceeded), "did not answer within 30s", false},
 		{"stale", errors.New("rpc error: code = Unknown desc = update out of sequence"), "service a", true},
 		{"made meanwhile", fmt.Errorf("name conflicts with an existing object: service a already exists: %w", errdefs.ErrConflict), "already exists", true},
