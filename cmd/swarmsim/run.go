@@ -32,6 +32,9 @@ func run(ctx context.Context, args []string) (int, error) {
 	if len(args) > 0 && args[0] == "ctl" {
 		return ctl(ctx, args[1:], os.Stdout)
 	}
+	if len(args) > 0 && args[0] == "demo" {
+		return demoCommand(ctx, args[1:], os.Stdout)
+	}
 	o, err := parseOptions(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -27,6 +27,8 @@ Usage:
                                    throwaway Swarm, and exit with its exit code
   swarmsim [flags]                 print DOCKER_HOST=... and stay until SIGINT
   swarmsim ctl ORDER...            make something happen in a running swarmsim
+  swarmsim demo SWARMWARD SPEC     show swarmward's main job on the Swarm at
+                                   DOCKER_HOST; make demo does all of it
 
 Flags:
   --nodes N           nodes of the Swarm, named node-1 (the manager), node-2, ...
