@@ -113,7 +113,7 @@ func serviceFields() map[string]field {
 func containerFields() map[string]field {
 	const c = "TaskTemplate.ContainerSpec."
 	return map[string]field{
-		c + "Image":           {equal: sameImage, canonical: canonicalImage},
+		c + "Image":           {equal: sameImage, canonical: canonicalImage, format: formatImage},
 		c + "Command":         {name: "entrypoint"},
 		c + "Args":            {name: "command"},
 		c + "Dir":             {name: "working_dir"},
@@ -281,6 +281,15 @@ func SameImage(live, want string) bool {
 	lt, ok1 := reference.TagNameOnly(l).(reference.Tagged)
 	wt, ok2 := reference.TagNameOnly(w).(reference.Tagged)
 	return l.Name() == w.Name() && ok1 && ok2 && lt.Tag() == wt.Tag()
+}
+
+// formatImage leaves out the digest beside a tag: people choose tags.
+func formatImage(v reflect.Value) string {
+	name, _, pinned := strings.Cut(v.String(), "@")
+	if pinned && !strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
+		return v.String()
+	}
+	return name
 }
 
 func formatCPUs(v reflect.Value) string {

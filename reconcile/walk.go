@@ -165,7 +165,11 @@ func (w *walker) leaf(f field, userPath string, impact fieldImpact, live, want r
 	if w.canonical && f.canonical != nil {
 		w.record(userPath, impact, false, nil, text(f.canonical(want)))
 	} else {
-		w.record(userPath, impact, false, f.text(live), f.text(want))
+		was, is := f.text(live), f.text(want)
+		if f.format != nil && was != nil && is != nil && *was == *is {
+			was, is = text(fmt.Sprint(live.Interface())), text(fmt.Sprint(want.Interface())) // the format leaves out what differs
+		}
+		w.record(userPath, impact, false, was, is)
 	}
 	return want
 }

@@ -168,6 +168,21 @@ func TestEmptyUpdateConfigDiffers(t *testing.T) {
 	}
 }
 
+func TestImageText(t *testing.T) {
+	at := func(image string) swarm.ServiceSpec {
+		return swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{ContainerSpec: &swarm.ContainerSpec{Image: image}}}
+	}
+	for _, c := range []struct{ live, want, text string }{
+		{"redis:7.2@sha256:" + zeros, "redis:7.4", "image redis:7.2 -> redis:7.4"},
+		{"a/b@sha256:" + zeros, "a/b:1", "image a/b@sha256:" + zeros + " -> a/b:1"},
+		{"redis:7@sha256:" + zeros, "redis:7@sha256:1" + zeros[1:], "image redis:7@sha256:" + zeros + " -> redis:7@sha256:1" + zeros[1:]},
+	} {
+		if _, changes := mergeSpecs(at(c.live), at(c.want)); len(changes) != 1 || changes[0].String() != c.text {
+			t.Errorf("got %v, want %s", changes, c.text)
+		}
+	}
+}
+
 // Zero on purpose is not the default.
 func TestZeroOnPurposeDiffers(t *testing.T) {
 	zero := swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{

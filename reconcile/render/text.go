@@ -270,7 +270,7 @@ func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
 	if o.ExitCode() == reconcile.ExitOK && len(o.Checks) == 0 {
 		result = "converged; the spec has no checks"
 	}
-	return fmt.Sprintf("%s, %s, in %s", result, what, o.Took.Round(100*time.Millisecond))
+	return fmt.Sprintf("%s, %s, in %s", result, what, o.Took.Round(min(100*time.Millisecond, max(o.Took/20, time.Millisecond))))
 }
 
 // Checks writes check results, one line each and one more for what to do.
