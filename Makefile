@@ -14,7 +14,7 @@ TESTFLAGS ?= -p 2 -parallel 4 -timeout 7m
 # Packages without an Engine, where the race detector is worth its price.
 RACE = $$(go list ./... | grep -v -e /swarmlab -e /reconcile/engine)
 
-.PHONY: bin/swarmsim help build demo test race lint fmt clean
+.PHONY: bin/swarmsim help build demo recording test race lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ bin/swarmsim: build # a Go module of its own
 
 demo: bin/swarmsim ## see it work: the main job on a Swarm in one process, without Docker
 	@bin/swarmsim -- bin/swarmsim demo bin/swarmward desired-state.yaml
+
+recording: bin/swarmsim ## write what the demo shows into README.md
+	@bin/swarmsim -- bin/swarmsim demo bin/swarmward desired-state.yaml README.md
 
 test: ## every test; on Debian as root also installs what Engine tests need
 	@.ci/tools

@@ -27,11 +27,13 @@ type demo struct {
 	api       *client.Client
 }
 
-// demoCommand is `swarmsim demo SWARMWARD SPEC`.
+// demoCommand is `swarmsim demo SWARMWARD SPEC [README]`; with the last one it
+// also writes what it showed between the marks in that file.
 func demoCommand(ctx context.Context, args []string, out io.Writer) (int, error) {
-	if len(args) != 2 {
+	if len(args) != 2 && len(args) != 3 {
 		return 2, errors.New("demo: it takes the swarmward program and the spec; make demo gives both")
 	}
+	var shown bytes.Buffer
 	if os.Getenv("DOCKER_HOST") == "" {
 		return 2, errors.New("demo: DOCKER_HOST is not set; run it as swarmsim -- swarmsim demo ...")
 	}
@@ -45,7 +47,7 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) (int, error)
 		return 1, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	d := &demo{out: out, dir: dir, api: api}
+	d := &demo{out: io.MultiWriter(out, &shown), dir: dir, api: api}
 	if d.swarmward, err = filepath.Abs(args[0]); err != nil {
 		return 1, err
 	}
@@ -54,6 +56,11 @@ func demoCommand(ctx context.Context, args []string, out io.Writer) (int, error)
 	}
 	if err := d.play(ctx); err != nil {
 		return 1, fmt.Errorf("the demo went wrong: %w", err)
+	}
+	if len(args) == 3 {
+		if err := record(args[2], shown.String()); err != nil {
+			return 1, err
+		}
 	}
 	return 0, nil
 }
