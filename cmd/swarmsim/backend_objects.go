@@ -17,13 +17,13 @@ import (
 
 func (b *clusterBackend) secret(input string) (*api.Secret, error) {
 	return lookup("secret", input, func() (*api.Secret, error) {
-		r, err := called(b.control.GetSecret(context.TODO(), &api.GetSecretRequest{SecretID: input}))
+		r, err := called(b.control.GetSecret(context.Background(), &api.GetSecretRequest{SecretID: input}))
 		if err != nil {
 			return nil, err
 		}
 		return r.Secret, nil
 	}, func(names, ids []string) ([]*api.Secret, error) {
-		r, err := called(b.control.ListSecrets(context.TODO(), &api.ListSecretsRequest{Filters: &api.ListSecretsRequest_Filters{Names: names, IDPrefixes: ids}}))
+		r, err := called(b.control.ListSecrets(context.Background(), &api.ListSecretsRequest{Filters: &api.ListSecretsRequest_Filters{Names: names, IDPrefixes: ids}}))
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +46,7 @@ func (b *clusterBackend) GetSecrets(options swarm.SecretListOptions) ([]swarm.Se
 	if err := f.Validate(map[string]bool{"names": true, "name": true, "id": true, "label": true}); err != nil {
 		return nil, err
 	}
-	r, err := called(b.control.ListSecrets(context.TODO(), &api.ListSecretsRequest{Filters: &api.ListSecretsRequest_Filters{
+	r, err := called(b.control.ListSecrets(context.Background(), &api.ListSecretsRequest{Filters: &api.ListSecretsRequest_Filters{
 		Names: f.Get("names"), NamePrefixes: f.Get("name"), IDPrefixes: f.Get("id"), Labels: keyValues(f.Get("label")),
 	}}))
 	if err != nil {
@@ -62,7 +62,7 @@ func (b *clusterBackend) GetSecrets(options swarm.SecretListOptions) ([]swarm.Se
 // CreateSecret makes a secret.
 func (b *clusterBackend) CreateSecret(s swarm.SecretSpec) (string, error) {
 	spec := convert.SecretSpecToGRPC(s)
-	r, err := called(b.control.CreateSecret(context.TODO(), &api.CreateSecretRequest{Spec: &spec}))
+	r, err := called(b.control.CreateSecret(context.Background(), &api.CreateSecretRequest{Spec: &spec}))
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +76,7 @@ func (b *clusterBackend) UpdateSecret(input string, version uint64, s swarm.Secr
 		return err
 	}
 	spec := convert.SecretSpecToGRPC(s)
-	_, err = called(b.control.UpdateSecret(context.TODO(), &api.UpdateSecretRequest{
+	_, err = called(b.control.UpdateSecret(context.Background(), &api.UpdateSecretRequest{
 		SecretID: found.ID, SecretVersion: &api.Version{Index: version}, Spec: &spec,
 	}))
 	return err
@@ -88,19 +88,19 @@ func (b *clusterBackend) RemoveSecret(input string) error {
 	if err != nil {
 		return err
 	}
-	_, err = called(b.control.RemoveSecret(context.TODO(), &api.RemoveSecretRequest{SecretID: found.ID}))
+	_, err = called(b.control.RemoveSecret(context.Background(), &api.RemoveSecretRequest{SecretID: found.ID}))
 	return err
 }
 
 func (b *clusterBackend) config(input string) (*api.Config, error) {
 	return lookup("config", input, func() (*api.Config, error) {
-		r, err := called(b.control.GetConfig(context.TODO(), &api.GetConfigRequest{ConfigID: input}))
+		r, err := called(b.control.GetConfig(context.Background(), &api.GetConfigRequest{ConfigID: input}))
 		if err != nil {
 			return nil, err
 		}
 		return r.Config, nil
 	}, func(names, ids []string) ([]*api.Config, error) {
-		r, err := called(b.control.ListConfigs(context.TODO(), &api.ListConfigsRequest{Filters: &api.ListConfigsRequest_Filters{Names: names, IDPrefixes: ids}}))
+		r, err := called(b.control.ListConfigs(context.Background(), &api.ListConfigsRequest{Filters: &api.ListConfigsRequest_Filters{Names: names, IDPrefixes: ids}}))
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +123,7 @@ func (b *clusterBackend) GetConfigs(options swarm.ConfigListOptions) ([]swarm.Co
 	if err := f.Validate(map[string]bool{"name": true, "id": true, "label": true}); err != nil {
 		return nil, err
 	}
-	r, err := called(b.control.ListConfigs(context.TODO(), &api.ListConfigsRequest{Filters: &api.ListConfigsRequest_Filters{
+	r, err := called(b.control.ListConfigs(context.Background(), &api.ListConfigsRequest{Filters: &api.ListConfigsRequest_Filters{
 		NamePrefixes: f.Get("name"), IDPrefixes: f.Get("id"), Labels: keyValues(f.Get("label")),
 	}}))
 	if err != nil {
@@ -139,7 +139,7 @@ func (b *clusterBackend) GetConfigs(options swarm.ConfigListOptions) ([]swarm.Co
 // CreateConfig makes a config.
 func (b *clusterBackend) CreateConfig(s swarm.ConfigSpec) (string, error) {
 	spec := convert.ConfigSpecToGRPC(s)
-	r, err := called(b.control.CreateConfig(context.TODO(), &api.CreateConfigRequest{Spec: &spec}))
+	r, err := called(b.control.CreateConfig(context.Background(), &api.CreateConfigRequest{Spec: &spec}))
 	if err != nil {
 		return "", err
 	}
@@ -153,7 +153,7 @@ func (b *clusterBackend) UpdateConfig(input string, version uint64, s swarm.Conf
 		return err
 	}
 	spec := convert.ConfigSpecToGRPC(s)
-	_, err = called(b.control.UpdateConfig(context.TODO(), &api.UpdateConfigRequest{
+	_, err = called(b.control.UpdateConfig(context.Background(), &api.UpdateConfigRequest{
 		ConfigID: found.ID, ConfigVersion: &api.Version{Index: version}, Spec: &spec,
 	}))
 	return err
@@ -165,7 +165,7 @@ func (b *clusterBackend) RemoveConfig(input string) error {
 	if err != nil {
 		return err
 	}
-	_, err = called(b.control.RemoveConfig(context.TODO(), &api.RemoveConfigRequest{ConfigID: found.ID}))
+	_, err = called(b.control.RemoveConfig(context.Background(), &api.RemoveConfigRequest{ConfigID: found.ID}))
 	return err
 }
 
@@ -174,7 +174,7 @@ func (b *clusterBackend) RemoveConfig(input string) error {
 type networksBackend struct{ *clusterBackend }
 
 func (b *clusterBackend) listNetworks(names, ids, prefixes []string) ([]*api.Network, error) {
-	r, err := called(b.control.ListNetworks(context.TODO(), &api.ListNetworksRequest{
+	r, err := called(b.control.ListNetworks(context.Background(), &api.ListNetworksRequest{
 		Filters: &api.ListNetworksRequest_Filters{Names: names, IDPrefixes: ids, NamePrefixes: prefixes},
 	}))
 	if err != nil {
@@ -185,7 +185,7 @@ func (b *clusterBackend) listNetworks(names, ids, prefixes []string) ([]*api.Net
 
 func (b *clusterBackend) network(input string) (*api.Network, error) {
 	return lookup("network", input, func() (*api.Network, error) {
-		r, err := called(b.control.GetNetwork(context.TODO(), &api.GetNetworkRequest{NetworkID: input}))
+		r, err := called(b.control.GetNetwork(context.Background(), &api.GetNetworkRequest{NetworkID: input}))
 		if err != nil {
 			return nil, err
 		}
@@ -234,7 +234,7 @@ func (b networksBackend) CreateNetwork(r network.CreateRequest) (string, error) 
 		return "", errdefs.Forbidden(fmt.Errorf("%s is a pre-defined network and cannot be created", r.Name))
 	}
 	spec := convert.BasicNetworkCreateToGRPC(r)
-	created, err := called(b.control.CreateNetwork(context.TODO(), &api.CreateNetworkRequest{Spec: &spec}))
+	created, err := called(b.control.CreateNetwork(context.Background(), &api.CreateNetworkRequest{Spec: &spec}))
 	if err != nil {
 		return "", err
 	}
@@ -247,7 +247,7 @@ func (b networksBackend) RemoveNetwork(input string) error {
 	if err != nil {
 		return err
 	}
-	_, err = called(b.control.RemoveNetwork(context.TODO(), &api.RemoveNetworkRequest{NetworkID: n.ID}))
+	_, err = called(b.control.RemoveNetwork(context.Background(), &api.RemoveNetworkRequest{NetworkID: n.ID}))
 	return err
 }
 

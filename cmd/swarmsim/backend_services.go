@@ -16,7 +16,7 @@ import (
 )
 
 func (b *clusterBackend) service(input string, insertDefaults bool) (*api.Service, error) {
-	ctx := context.TODO()
+	ctx := context.Background()
 	get := func(id string) (*api.Service, error) {
 		r, err := called(b.control.GetService(ctx, &api.GetServiceRequest{ServiceID: id, InsertDefaults: insertDefaults}))
 		if err != nil {
@@ -57,7 +57,7 @@ func (b *clusterBackend) GetServices(options swarm.ServiceListOptions) ([]swarm.
 	if len(runtimes) == 0 {
 		runtimes = []string{string(swarm.RuntimeContainer)}
 	}
-	r, err := called(b.control.ListServices(context.TODO(), &api.ListServicesRequest{Filters: &api.ListServicesRequest_Filters{
+	r, err := called(b.control.ListServices(context.Background(), &api.ListServicesRequest{Filters: &api.ListServicesRequest_Filters{
 		NamePrefixes: f.Get("name"), IDPrefixes: f.Get("id"), Labels: keyValues(f.Get("label")), Runtimes: runtimes,
 	}}))
 	if err != nil {
@@ -95,7 +95,7 @@ func mode(s *api.Service) string {
 }
 
 func (b *clusterBackend) addStatuses(services []swarm.Service, ids []string) error {
-	r, err := called(b.control.ListServiceStatuses(context.TODO(), &api.ListServiceStatusesRequest{Services: ids}))
+	r, err := called(b.control.ListServiceStatuses(context.Background(), &api.ListServiceStatusesRequest{Services: ids}))
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (b *clusterBackend) CreateService(s swarm.ServiceSpec, auth string, queryRe
 	if queryRegistry {
 		response.Warnings = b.pin(c)
 	}
-	r, err := called(b.control.CreateService(context.TODO(), &api.CreateServiceRequest{Spec: spec}))
+	r, err := called(b.control.CreateService(context.Background(), &api.CreateServiceRequest{Spec: spec}))
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (b *clusterBackend) UpdateService(input string, version uint64, s swarm.Ser
 	default:
 		return nil, fmt.Errorf("unrecognized rollback option %s", options.Rollback)
 	}
-	_, err = called(b.control.UpdateService(context.TODO(), &api.UpdateServiceRequest{
+	_, err = called(b.control.UpdateService(context.Background(), &api.UpdateServiceRequest{
 		ServiceID: current.ID, Spec: spec, ServiceVersion: &api.Version{Index: version}, Rollback: rollback,
 	}))
 	return response, err
@@ -241,7 +241,7 @@ func (b *clusterBackend) RemoveService(input string) error {
 	if err != nil {
 		return err
 	}
-	_, err = called(b.control.RemoveService(context.TODO(), &api.RemoveServiceRequest{ServiceID: s.ID}))
+	_, err = called(b.control.RemoveService(context.Background(), &api.RemoveServiceRequest{ServiceID: s.ID}))
 	return err
 }
 

@@ -40,7 +40,7 @@ func (b *clusterBackend) UnlockSwarm(swarm.UnlockRequest) error {
 func (b *clusterBackend) GetUnlockKey() (string, error) { return "", nil }
 
 func (b *clusterBackend) cluster() (*api.Cluster, error) {
-	r, err := called(b.control.ListClusters(context.TODO(), &api.ListClustersRequest{}))
+	r, err := called(b.control.ListClusters(context.Background(), &api.ListClustersRequest{}))
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (b *clusterBackend) Update(version uint64, spec swarm.Spec, flags swarm.Upd
 	if err != nil {
 		return errdefs.InvalidParameter(err)
 	}
-	_, err = called(b.control.UpdateCluster(context.TODO(), &api.UpdateClusterRequest{
+	_, err = called(b.control.UpdateCluster(context.Background(), &api.UpdateClusterRequest{
 		ClusterID: c.ID, Spec: &merged, ClusterVersion: &api.Version{Index: version},
 		Rotation: api.KeyRotation{
 			WorkerJoinToken: flags.RotateWorkerToken, ManagerJoinToken: flags.RotateManagerToken, ManagerUnlockKey: flags.RotateManagerUnlockKey,

@@ -13,13 +13,13 @@ import (
 
 func (b *clusterBackend) task(input string) (*api.Task, error) {
 	return lookup("task", input, func() (*api.Task, error) {
-		r, err := called(b.control.GetTask(context.TODO(), &api.GetTaskRequest{TaskID: input}))
+		r, err := called(b.control.GetTask(context.Background(), &api.GetTaskRequest{TaskID: input}))
 		if err != nil {
 			return nil, err
 		}
 		return r.Task, nil
 	}, func(names, ids []string) ([]*api.Task, error) {
-		r, err := called(b.control.ListTasks(context.TODO(), &api.ListTasksRequest{Filters: &api.ListTasksRequest_Filters{Names: names, IDPrefixes: ids}}))
+		r, err := called(b.control.ListTasks(context.Background(), &api.ListTasksRequest{Filters: &api.ListTasksRequest_Filters{Names: names, IDPrefixes: ids}}))
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ func (b *clusterBackend) GetTasks(options swarm.TaskListOptions) ([]swarm.Task, 
 	if err != nil {
 		return nil, err
 	}
-	r, err := called(b.control.ListTasks(context.TODO(), &api.ListTasksRequest{Filters: f}))
+	r, err := called(b.control.ListTasks(context.Background(), &api.ListTasksRequest{Filters: f}))
 	if err != nil {
 		return nil, err
 	}
@@ -96,13 +96,13 @@ func (b *clusterBackend) taskFilters(f filters.Args) (*api.ListTasksRequest_Filt
 
 func (b *clusterBackend) findNode(input string) (*api.Node, error) {
 	return lookup("node", input, func() (*api.Node, error) {
-		r, err := called(b.control.GetNode(context.TODO(), &api.GetNodeRequest{NodeID: input}))
+		r, err := called(b.control.GetNode(context.Background(), &api.GetNodeRequest{NodeID: input}))
 		if err != nil {
 			return nil, err
 		}
 		return r.Node, nil
 	}, func(names, ids []string) ([]*api.Node, error) {
-		r, err := called(b.control.ListNodes(context.TODO(), &api.ListNodesRequest{Filters: &api.ListNodesRequest_Filters{Names: names, IDPrefixes: ids}}))
+		r, err := called(b.control.ListNodes(context.Background(), &api.ListNodesRequest{Filters: &api.ListNodesRequest_Filters{Names: names, IDPrefixes: ids}}))
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +142,7 @@ func (b *clusterBackend) GetNodes(options swarm.NodeListOptions) ([]swarm.Node, 
 		}
 		wanted.Memberships = append(wanted.Memberships, api.NodeSpec_Membership(membership))
 	}
-	r, err := called(b.control.ListNodes(context.TODO(), &api.ListNodesRequest{Filters: wanted}))
+	r, err := called(b.control.ListNodes(context.Background(), &api.ListNodesRequest{Filters: wanted}))
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (b *clusterBackend) UpdateNode(input string, version uint64, s swarm.NodeSp
 	if spec.DesiredRole != found.Spec.DesiredRole {
 		return notSimulated("POST /nodes/{id}/update of a role")
 	}
-	_, err = called(b.control.UpdateNode(context.TODO(), &api.UpdateNodeRequest{NodeID: found.ID, Spec: &spec, NodeVersion: &api.Version{Index: version}}))
+	_, err = called(b.control.UpdateNode(context.Background(), &api.UpdateNodeRequest{NodeID: found.ID, Spec: &spec, NodeVersion: &api.Version{Index: version}}))
 	return err
 }
 
@@ -176,6 +176,6 @@ func (b *clusterBackend) RemoveNode(input string, force bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = called(b.control.RemoveNode(context.TODO(), &api.RemoveNodeRequest{NodeID: found.ID, Force: force}))
+	_, err = called(b.control.RemoveNode(context.Background(), &api.RemoveNodeRequest{NodeID: found.ID, Force: force}))
 	return err
 }
