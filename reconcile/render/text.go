@@ -270,7 +270,7 @@ func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
 	if o.ExitCode() == reconcile.ExitOK && len(o.Checks) == 0 {
 		result = "converged; the spec has no checks"
 	}
-	return fmt.Sprintf("%s, %s, in %s", result, what, o.Took.Round(min(100*time.Millisecond, max(o.Took/20, time.Millisecond))))
+	return fmt.Sprintf("%s, %s, in %s", result, what, roughly(o.Took))
 }
 
 // Checks writes check results, one line each and one more for what to do.
@@ -301,4 +301,15 @@ func (t Text) checks(w io.Writer, results []reconcile.CheckResult, width int) {
 func (t Text) state(s string) string {
 	color := map[string]string{"converged": green, "passed": green, "failed": red, "unknown": yellow, "progressing": yellow, "not started": yellow}[s]
 	return t.paint(color, fmt.Sprintf("%-9s", s))
+}
+
+// roughly is a duration with as many digits as a person reads.
+func roughly(d time.Duration) time.Duration {
+	switch {
+	case d < 100*time.Millisecond:
+		return d.Round(time.Millisecond)
+	case d < time.Second:
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(100 * time.Millisecond)
 }
