@@ -7,6 +7,9 @@ type Location struct {
 	Running int    // tasks of the service that run now
 	Ways    []Way  // best first; empty: there is none from here
 	Hint    string // when there is none: what would make one, as a sentence
+	// Release, when it is set, ends what was made for the first of the ways. It
+	// is called once the ways are no longer needed.
+	Release func()
 }
 
 // Way is one way to a port of a service.

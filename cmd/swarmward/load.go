@@ -68,6 +68,7 @@ func (a *app) reconciler(logs string) (*reconcile.Reconciler, *engine.Engine, er
 	if err != nil {
 		return nil, nil, err
 	}
+	e.MayJoin = true
 	return &reconcile.Reconciler{
 		Engine: e, Prober: check.Prober{Locator: e},
 		Differ: reconcile.Differ{Fingerprints: &reconcile.Fingerprints{}},

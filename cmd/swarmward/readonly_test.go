@@ -15,6 +15,7 @@ import (
 
 // calls is an Engine's socket that writes down what is asked of it.
 type calls struct {
+	http.Handler
 	host string
 	mu   sync.Mutex
 	seen []string
@@ -37,12 +38,13 @@ func newCalls(t *testing.T, engine string) *calls {
 			return (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(engine, "unix://"))
 		}},
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		c.seen = append(c.seen, r.Method+" "+r.URL.Path)
 		c.mu.Unlock()
 		proxy.ServeHTTP(w, r)
-	})}
+	})
+	server := &http.Server{Handler: c.Handler}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close(); _ = os.RemoveAll(dir) })
 	return c

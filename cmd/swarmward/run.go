@@ -63,6 +63,7 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		return err
 	}
 	defer e.Close()
+	e.MayJoin = !f.dryRun
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

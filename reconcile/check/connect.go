@@ -23,9 +23,10 @@ type try struct {
 	timeout  time.Duration
 	evidence *reconcile.RoundTrip // of a redis check
 
-	way   reconcile.Way // the way taken; zero until one accepted a connection
-	conns []tracked
-	found finding
+	way     reconcile.Way // the way taken; zero until one accepted a connection
+	release func()        // ends what was made for the ways; may be nil
+	conns   []tracked
+	found   finding
 }
 
 // tracked is a connection and how to stop watching its context.
@@ -45,6 +46,9 @@ func (t *try) close() {
 	for _, c := range t.conns {
 		c.stop()
 		_ = c.Close()
+	}
+	if t.release != nil {
+		t.release()
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 type Locator interface {
 	// Locate takes the full name of the service, such as whatrack_redis. An
 	// error means that the Engine could not be asked; a service without a way is
-	// a Location without Ways.
+	// a Location without Ways. The caller calls the location's Release, if any.
 	Locate(ctx context.Context, service string, port int) (reconcile.Location, error)
 }
 
@@ -46,6 +46,7 @@ func (t *try) locate(ctx context.Context, target spec.Target) (reconcile.Locatio
 		return reconcile.Location{}, &f
 	}
 	location, err := t.prober.Locator.Locate(ctx, name, target.Port)
+	t.release = location.Release
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		f = interrupted()

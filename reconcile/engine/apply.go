@@ -110,6 +110,7 @@ func (e *Engine) remove(ctx context.Context, w reconcile.Remove) error {
 	case reconcile.KindService:
 		err = e.api.ServiceRemove(ctx, w.ID)
 	case reconcile.KindNetwork:
+		e.quit(w.ID)
 		err = e.api.NetworkRemove(ctx, w.ID)
 	case reconcile.KindSecret:
 		err = e.api.SecretRemove(ctx, w.ID)

@@ -22,8 +22,13 @@ import (
 
 // Engine talks to one Docker Engine. It is safe for concurrent use.
 type Engine struct {
-	api *client.Client
-	log *slog.Logger
+	// MayJoin lets Locate join the container of this process to an attachable
+	// network for as long as a check needs it. Set it before the first call.
+	MayJoin bool
+
+	api    *client.Client
+	log    *slog.Logger
+	guests guests
 
 	mu  sync.Mutex
 	ids map[reconcile.Kind]map[string]string // name -> id
@@ -46,11 +51,14 @@ func New(log *slog.Logger) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w; check DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", err)
 	}
-	return &Engine{api: api, log: log}, nil
+	return &Engine{api: api, log: log, guests: guests{stay: map[string]*stay{}}}, nil
 }
 
-// Close releases the connections.
-func (e *Engine) Close() error { return e.api.Close() }
+// Close leaves the networks that Locate joined, and releases the connections.
+func (e *Engine) Close() error {
+	e.leaveAll()
+	return e.api.Close()
+}
 
 // preflight makes sure that this Engine is a manager that can speak for the
 // Swarm: elsewhere some lists answer happily with local data alone.

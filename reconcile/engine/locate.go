@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 
@@ -18,8 +17,9 @@ import (
 
 // Locate lists the ways from this process to a port of a service, by its full
 // name, best first: over an overlay network that this process's own container
-// is on, through a published port, through the docker_gwbridge of the node that
-// this process runs on. A service without a way is a Location without Ways.
+// is on, or joins for as long as it is needed (MayJoin), through a published
+// port, through the docker_gwbridge of the node that this process runs on. A
+// service without a way is a Location without Ways.
 func (e *Engine) Locate(ctx context.Context, service string, port int) (reconcile.Location, error) {
 	s, _, err := e.api.ServiceInspectWithRaw(ctx, service, swarm.ServiceInspectOptions{})
 	if err != nil {
@@ -44,7 +44,7 @@ func (e *Engine) Locate(ctx context.Context, service string, port int) (reconcil
 	if out.Running == 0 {
 		return out, nil
 	}
-	out.Ways = append(out.Ways, l.overlay(ctx)...)
+	out.Ways, out.Release = l.overlay(ctx)
 	out.Ways = append(out.Ways, l.published()...)
 	out.Ways = append(out.Ways, l.bridge(ctx)...)
 	if len(out.Ways) == 0 {
@@ -70,13 +70,24 @@ func (l *locating) way(kind, host string, port uint32, t swarm.Task) reconcile.W
 }
 
 // overlay: when this process runs in a container that shares a network with
-// the tasks, their addresses there.
-func (l *locating) overlay(ctx context.Context) []reconcile.Way {
-	mine := l.ownNetworks(ctx)
+// the tasks, or can join one, their addresses there.
+func (l *locating) overlay(ctx context.Context) (ways []reconcile.Way, leave func()) {
+	if ways = l.shared(l.self(ctx)); ways != nil {
+		return ways, nil
+	}
+	for _, t := range l.tasks {
+		if leave, ok := l.visit(ctx, t.NetworksAttachments); ok {
+			return l.shared(l.self(ctx)), leave
+		}
+	}
+	return nil, nil
+}
+
+func (l *locating) shared(me self) []reconcile.Way {
 	var out []reconcile.Way
 	for _, t := range l.tasks {
 		for _, a := range t.NetworksAttachments {
-			if !mine[a.Network.ID] {
+			if !me.on(a) {
 				continue
 			}
 			for _, addr := range a.Addresses {
@@ -87,24 +98,6 @@ func (l *locating) overlay(ctx context.Context) []reconcile.Way {
 		}
 	}
 	return out
-}
-
-// ownNetworks are the ids of the networks of the container that this process
-// runs in; a container's hostname is its id unless somebody changed it.
-func (l *locating) ownNetworks(ctx context.Context) map[string]bool {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil
-	}
-	c, err := l.api.ContainerInspect(ctx, host)
-	if err != nil || c.NetworkSettings == nil || !strings.HasPrefix(c.ID, host) {
-		return nil
-	}
-	ids := map[string]bool{}
-	for _, n := range c.NetworkSettings.Networks {
-		ids[n.NetworkID] = true
-	}
-	return ids
 }
 
 // published: a host-mode port on the nodes that run a task, an ingress port on
@@ -195,6 +188,6 @@ func (l *locating) hint() string {
 			nets = append(nets, a.Network.Spec.Name)
 		}
 	}
-	return fmt.Sprintf("Port %d is not published and its tasks run on %s: run swarmward there, run it as a service on network %s, or give the check an explicit address with connect.",
+	return fmt.Sprintf("Port %d is not published and its tasks run on %s: run swarmward there, run it as a service on network %s or make that attachable, or give the check an explicit address with connect.",
 		l.port, strings.Join(where, ", "), strings.Join(nets, ", "))
 }
