@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/docker/docker/api/types/swarm"
 
 	"github.com/swarmward/swarmward/spec"
 )
@@ -58,18 +59,18 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 				failing = time.Now()
 			}
 			if ctx.Err() != nil || time.Since(failing) > engineGrace {
-				return p.settle(ctx, s, Verdict{State: Failed, Reason: "engine_error", Message: err.Error()})
+				return p.settle(ctx, s, Verdict{State: Failed, Reason: "engine_error", Message: err.Error()}, nil)
 			}
 			p.report(Event{PhaseConverge, s.Key, "waiting", "the Engine does not answer: " + err.Error()})
 		} else {
 			failing = time.Time{}
 			v := Judge(seen, s.Spec.Name, p.wrote(s.Spec.Name), seen.At)
 			if v.State != Progressing {
-				return p.settle(ctx, s, v)
+				return p.settle(ctx, s, v, seen)
 			}
-			if time.Since(began) > p.stack.Settings.Timeout {
-				v.State, v.Message = Failed, fmt.Sprintf("not converged within %s: %s", p.stack.Settings.Timeout, v.Message)
-				return p.settle(ctx, s, v)
+			if limit := deadline(p.stack.Settings.Timeout, seen.Services[s.Spec.Name].Spec, v.Desired); time.Since(began) > limit {
+				v.State, v.Message = Failed, fmt.Sprintf("not converged within %s: %s", limit, v.Message)
+				return p.settle(ctx, s, v, seen)
 			}
 			if v.Message != said || time.Since(lastSaid) > cmp.Or(p.Heartbeat, 10*time.Second) {
 				said, lastSaid = v.Message, time.Now()
@@ -95,11 +96,14 @@ func (p *pass) wrote(name string) time.Time {
 	return time.Time{}
 }
 
-// settle notes the final verdict, with the log of the task that failed.
-func (p *pass) settle(ctx context.Context, s spec.Service, v Verdict) error {
+// settle notes the final verdict, with what the container of the task that
+// failed left behind.
+func (p *pass) settle(ctx context.Context, s spec.Service, v Verdict, seen *Observed) error {
 	if v.State == Failed && v.TaskID != "" {
-		if lines, err := p.Engine.Logs(ctx, v.TaskID, 5); err == nil && len(lines) > 0 {
-			v.Message += "; its last log lines:\n    " + strings.Join(lines, "\n    ")
+		for _, t := range seen.Tasks[seen.Services[s.Spec.Name].ID] {
+			if t.ID == v.TaskID {
+				v = v.with(p.Engine.Remains(ctx, t, 5), s.Spec)
+			}
 		}
 	}
 	v.Message, _ = p.redact(v.Message)
@@ -112,4 +116,39 @@ func (p *pass) settle(ctx context.Context, s spec.Service, v Verdict) error {
 	}
 	p.report(Event{PhaseConverge, s.Key, "done", v.Message})
 	return nil
+}
+
+// The least time that a service has to converge, and what an image may take to
+// be pulled.
+const (
+	leastDeadline = 5 * time.Minute
+	pullTime      = 2 * time.Minute
+)
+
+// deadline is how long a service may take to converge: as the spec says, or as
+// long as its update would take batch by batch if every task took its time to
+// stop, to start and to become healthy.
+func deadline(given time.Duration, s swarm.ServiceSpec, tasks int) time.Duration {
+	if given > 0 {
+		return given
+	}
+	batch, parallel := 10*time.Second, 1
+	if c := s.TaskTemplate.ContainerSpec; c != nil {
+		if c.StopGracePeriod != nil {
+			batch = *c.StopGracePeriod
+		}
+		if h := c.Healthcheck; h != nil && len(h.Test) > 0 && h.Test[0] != "NONE" {
+			batch += h.StartPeriod + time.Duration(cmp.Or(h.Retries, 3))*(cmp.Or(h.Interval, 30*time.Second)+cmp.Or(h.Timeout, 30*time.Second))
+		}
+	}
+	monitor := 5 * time.Second
+	if u := s.UpdateConfig; u != nil {
+		monitor = cmp.Or(u.Monitor, monitor)
+		batch += u.Delay
+		if parallel = int(u.Parallelism); parallel == 0 { // all at once
+			parallel = max(tasks, 1)
+		}
+	}
+	batches := (tasks + parallel - 1) / parallel
+	return max(leastDeadline, pullTime+time.Duration(batches)*(batch+monitor))
 }

@@ -63,7 +63,10 @@ func Judge(seen *Observed, name string, since, now time.Time) Verdict {
 		}
 	}
 	msg := fmt.Sprintf("%d of %d running", j.running, j.desired)
-	if j.desired == 0 {
+	switch {
+	case j.desired == 0 && s.Spec.Mode.Global != nil:
+		msg = "no node may run it: none is active and meets its constraints"
+	case j.desired == 0:
 		msg = "scaled to zero"
 	}
 	return Verdict{State: Converged, Reason: "converged", Message: msg, Running: j.running, Desired: j.desired}
@@ -89,9 +92,10 @@ type judging struct {
 func (j *judging) count() {
 	x := diffing{seen: j.seen}
 	j.desired = x.size(j.s.Spec)
-	if j.s.Spec.Mode.Global != nil {
-		j.desired = 0
+	if global := j.s.Spec.Mode.Global != nil || j.s.Spec.Mode.GlobalJob != nil; global {
+		j.desired = j.eligible()
 	}
+	wanted := 0
 	horizon := j.since
 	if horizon.IsZero() {
 		horizon = j.now.Add(-loopWindow)
@@ -104,9 +108,7 @@ func (j *judging) count() {
 			if t.Status.State == swarm.TaskStateRunning {
 				j.running++
 			}
-			if j.s.Spec.Mode.Global != nil {
-				j.desired++
-			}
+			wanted++
 		case t.Status.State == swarm.TaskStateRunning && j.nodeUp(t):
 			j.oldOnes = append(j.oldOnes, t)
 		}
@@ -121,9 +123,31 @@ func (j *judging) count() {
 			j.undone = append(j.undone, t)
 		}
 	}
+	if j.s.Spec.Mode.Global != nil {
+		// A paused node keeps the task that it has.
+		j.desired = max(j.desired, wanted)
+	}
 	newestFirst(j.failures)
 	newestFirst(j.undone)
 	slices.SortFunc(j.current, func(a, b swarm.Task) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// eligible counts the nodes that Swarm gives a task of a global service, as
+// swarmkit's manager/orchestrator/global does. Right after the service is made
+// there are no tasks yet to be counted instead.
+func (j *judging) eligible() int {
+	var constraints []string
+	if p := j.s.Spec.TaskTemplate.Placement; p != nil {
+		constraints = p.Constraints
+	}
+	n := 0
+	for _, node := range j.seen.Nodes {
+		active := node.Spec.Availability == swarm.NodeAvailabilityActive || node.Spec.Availability == ""
+		if active && node.Status.State != swarm.NodeStateDown && satisfies(node, constraints) {
+			n++
+		}
+	}
+	return n
 }
 
 func newestFirst(tasks []swarm.Task) {
@@ -182,8 +206,11 @@ func (j *judging) failure(reason, what string) *Verdict {
 	if len(j.failures) > 0 {
 		t := j.failures[0]
 		v.TaskID = t.ID
-		why, remedy := explain(t, j.s.Spec)
+		why, more, remedy := j.explain(t)
 		v.Remedy = cmp.Or(remedy, v.Remedy)
+		if more != "" {
+			v.Message += " (" + more + ")"
+		}
 		if reason == "crash_looping" { // says the least of all
 			v.Reason = cmp.Or(why, reason)
 		}
@@ -208,30 +235,6 @@ func taskError(t swarm.Task) string {
 	return t.Status.Message
 }
 
-// explain classifies what the Engine says of a failed task.
-func explain(t swarm.Task, s swarm.ServiceSpec) (reason, remedy string) {
-	err := strings.ToLower(t.Status.Err)
-	image := ""
-	if s.TaskTemplate.ContainerSpec != nil {
-		image, _, _ = strings.Cut(s.TaskTemplate.ContainerSpec.Image, "@")
-	}
-	switch {
-	case strings.Contains(err, "no such image"), strings.Contains(err, "pull access denied"), strings.Contains(err, "manifest unknown"):
-		return "image_missing", "no node has the image and it cannot be pulled; check the name and tag: docker pull " + image
-	case strings.Contains(err, "port is already allocated"), strings.Contains(err, "address already in use"), strings.Contains(err, "host-mode port already in use"):
-		return "port_in_use", "find what holds the port on that node (ss -ltnp), or publish another one"
-	case strings.Contains(err, "bind source path does not exist"):
-		return "mount_missing", "create the path on the node, or mount a volume"
-	case strings.Contains(err, "unhealthy container"):
-		return "unhealthy", "its health check fails: docker service logs " + s.Name
-	case strings.Contains(err, "non-zero exit"):
-		return "crash_looping", "docker service logs " + s.Name
-	case t.Status.State == swarm.TaskStateComplete:
-		return "ends", "docker service logs " + s.Name + "; a process that answers SIGTERM with exit code 0 ends like this when its health check fails; one that is meant to end wants deploy.mode: replicated-job"
-	}
-	return "", ""
-}
-
 // job: a run-to-completion service has converged when enough tasks completed.
 func (j *judging) job() *Verdict {
 	m := j.s.Spec.Mode
@@ -250,6 +253,9 @@ func (j *judging) job() *Verdict {
 		return &Verdict{State: Converged, Reason: "completed", Message: fmt.Sprintf("%d of %d completed", done, j.desired)}
 	case len(j.failures) >= loopFailures:
 		return j.failure("job_failed", "the job's tasks fail")
+	case !j.alive && j.lastFailed != nil:
+		j.failures = append(j.failures, *j.lastFailed)
+		return j.failure("job_failed", fmt.Sprintf("the job ended with %d of %d completed, and its restart policy allows no more tries", done, j.desired))
 	}
 	return &Verdict{State: Progressing, Reason: "job_running", Message: fmt.Sprintf("%d of %d completed%s", done, j.desired, j.lastError())}
 }
@@ -306,14 +312,17 @@ func (j *judging) missing() *Verdict {
 		}
 		v.TaskID = t.ID
 		v.Message += ", " + string(t.Status.State)
+		if t.Status.State == swarm.TaskStateNew && j.now.Sub(t.CreatedAt) > unschedulable {
+			return j.unallocated(v)
+		}
 		if t.Status.Err == "" {
 			break
 		}
 		v.Message += ": " + t.Status.Err
 		if strings.Contains(t.Status.Err, "no suitable node") {
-			v.Reason, v.Remedy = "unschedulable", "docker node ls, and compare with the service's constraints, resources and ports"
-			if reason, remedy := explain(t, j.s.Spec); reason == "port_in_use" {
-				v.Reason, v.Remedy = reason, remedy
+			var more string
+			if v.Reason, more, v.Remedy = j.noNode(t); more != "" {
+				v.Message += ": " + more
 			}
 			if j.now.Sub(t.CreatedAt) > unschedulable {
 				v.State = Failed
@@ -322,6 +331,20 @@ func (j *judging) missing() *Verdict {
 		return v
 	}
 	v.Message += j.lastError()
+	return v
+}
+
+// unallocated: Swarm gives a task its addresses and ports before it looks for a
+// node, and says nothing when it has none to give: it accepts a subnet that
+// overlaps another, and a port above 65535, and never allocates them.
+func (j *judging) unallocated(v *Verdict) *Verdict {
+	var nets []string
+	for _, n := range j.s.Spec.TaskTemplate.Networks {
+		nets = append(nets, n.Target)
+	}
+	v.State, v.Reason = Failed, "not_allocated"
+	v.Message += ": Swarm has no address or port to give it, most often because the subnet of a network overlaps another or is used up"
+	v.Remedy = "compare the subnets: docker network inspect --format '{{.Name}} {{.IPAM.Config}}' " + strings.Join(nets, " ")
 	return v
 }
 

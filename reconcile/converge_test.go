@@ -68,6 +68,9 @@ func TestJudge(t *testing.T) {
 	ofJob := func(t *swarm.Task) { t.JobIteration = &swarm.Version{Index: 7} }
 	policy := replicated(1)
 	policy.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: "any", MaxAttempts: new(uint64(2))}
+	global := swarm.ServiceSpec{Mode: swarm.ServiceMode{Global: &swarm.GlobalService{}}}
+	nowhere := global
+	nowhere.TaskTemplate.Placement = &swarm.Placement{Constraints: []string{"node.labels.disk==ssd"}}
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	for _, c := range []struct {
 		name  string
@@ -99,9 +102,17 @@ func TestJudge(t *testing.T) {
 		{"old task still runs", scene{spec: replicated(1), stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "running", time.Hour)}}, ago(time.Hour), Progressing, "updating", "1 old still running"},
 		{"old task on a node that is down", scene{spec: replicated(1), down: true, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "running", time.Hour, func(t *swarm.Task) { t.NodeID = "n2" })}}, ago(time.Hour), Converged, "converged", "1 of 1"},
 		{"still updating", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "updating"}, tasks: []swarm.Task{task("a", "running", time.Minute)}}, ago(time.Hour), Progressing, "updating", "1 of 1 updated"},
-		{"no node yet", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "pending", 5*time.Second, says("no suitable node (scheduling constraints not satisfied on 1 node)"))}}, ago(time.Minute), Progressing, "unschedulable", "no suitable node"},
-		{"no node", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "pending", 30*time.Second, says("no suitable node (scheduling constraints not satisfied on 1 node)"))}}, ago(time.Minute), Failed, "unschedulable", "no suitable node"},
+		{"no node yet", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "pending", 5*time.Second, says("no suitable node (scheduling constraints not satisfied on 1 node)"))}}, ago(time.Minute), Progressing, "no_node_meets_constraints", "no suitable node"},
+		{"no node", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "pending", 30*time.Second, says("no suitable node (scheduling constraints not satisfied on 1 node)"))}}, ago(time.Minute), Failed, "no_node_meets_constraints", "no suitable node"},
 		{"port in use", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "pending", 30*time.Second, says("no suitable node (host-mode port already in use on 1 node)"))}}, ago(time.Minute), Failed, "port_in_use", "host-mode port"},
+		{"completed although its tasks fail", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "completed"}, tasks: []swarm.Task{task("a", "ready", time.Second), fail("b", 5*time.Second), fail("c", 9*time.Second), fail("d", 12*time.Second)}}, ago(time.Minute), Failed, "crash_looping", exit1},
+		{"global, and no task made yet", scene{spec: global}, ago(time.Second), Progressing, "starting", "0 of 2 running"},
+		{"global, one node to go", scene{spec: global, tasks: []swarm.Task{task("a", "running", time.Minute)}}, ago(time.Minute), Progressing, "starting", "1 of 2 running"},
+		{"global, one node down", scene{spec: global, down: true, tasks: []swarm.Task{task("a", "running", time.Minute)}}, ago(time.Minute), Converged, "converged", "1 of 1 running"},
+		{"global, and no node may", scene{spec: nowhere}, ago(time.Minute), Converged, "converged", "none is active and meets its constraints"},
+		{"no address for it", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "new", time.Minute)}}, ago(2 * time.Minute), Failed, "not_allocated", "subnet of a network overlaps"},
+		{"no address for it yet", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "new", time.Second)}}, ago(2 * time.Minute), Progressing, "starting", "0 of 1 running, new"},
+		{"job that may not try again", scene{spec: job, tasks: []swarm.Task{task("a", "complete", time.Hour, ofJob), fail("b", time.Hour)}}, time.Time{}, Failed, "job_failed", "1 of 2 completed, and its restart policy allows no more tries: " + exit1},
 		{"job runs", scene{spec: job, tasks: []swarm.Task{task("a", "complete", time.Minute, ofJob), task("b", "running", time.Minute, ofJob)}}, ago(time.Hour), Progressing, "job_running", "1 of 2 completed"},
 		{"job done", scene{spec: job, tasks: []swarm.Task{task("a", "complete", time.Minute, ofJob), task("b", "complete", time.Minute, ofJob)}}, ago(time.Hour), Converged, "completed", "2 of 2 completed"},
 		{"job fails", scene{spec: job, tasks: []swarm.Task{fail("a", time.Minute), fail("b", time.Minute), fail("c", time.Minute)}}, ago(time.Hour), Failed, "job_failed", "the job's tasks fail"},

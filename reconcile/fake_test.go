@@ -66,8 +66,8 @@ func (f *fakeSwarm) Progress(ctx context.Context, s *spec.Stack) (*Observed, err
 	return f.Observe(ctx, s)
 }
 
-func (f *fakeSwarm) Logs(context.Context, string, int) ([]string, error) {
-	return []string{"cannot open the door"}, nil
+func (f *fakeSwarm) Remains(context.Context, swarm.Task, int) Remains {
+	return Remains{Log: []string{"cannot open the door"}}
 }
 
 func (f *fakeSwarm) Do(_ context.Context, w Write) error {

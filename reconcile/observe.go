@@ -55,6 +55,7 @@ type Engine interface {
 	Progress(ctx context.Context, stack *spec.Stack) (*Observed, error)
 	// Do makes the one Engine call that w stands for.
 	Do(ctx context.Context, w Write) error
-	// Logs returns the last lines that the task's container wrote.
-	Logs(ctx context.Context, taskID string, lines int) ([]string, error)
+	// Remains tells what the task's container left behind, with at most that
+	// many lines of its log. What cannot be told is left empty.
+	Remains(ctx context.Context, task swarm.Task, lines int) Remains
 }

@@ -17,7 +17,6 @@ func defaultSettings() Settings {
 		OnCheckFailure: "report",
 		Images:         Images{Resolve: "changed"},
 		Prune:          true,
-		Timeout:        5 * time.Minute,
 	}
 }
 

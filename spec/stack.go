@@ -100,7 +100,7 @@ type Settings struct {
 	Images         Images
 	Prune          bool // default true
 	Allow          []string
-	Timeout        time.Duration // convergence, per service; default 5m
+	Timeout        time.Duration // convergence, per service; 0: derived from its update config, 5m at least
 	Lint           Lint
 }
 
