@@ -22,6 +22,8 @@ type fakeSwarm struct {
 	writes []string
 	index  uint64
 	start  time.Duration
+	leave  time.Duration // how long a removed service's tasks take to go
+	left   map[string]time.Time
 	// fail is asked before every write.
 	fail func(w Write) error
 	// crash makes a service's tasks fail.
@@ -29,7 +31,7 @@ type fakeSwarm struct {
 }
 
 func newFake() *fakeSwarm {
-	return &fakeSwarm{crash: map[string]bool{}, seen: Observed{
+	return &fakeSwarm{crash: map[string]bool{}, left: map[string]time.Time{}, seen: Observed{
 		Node: Self{ID: "n1", Name: "node-1"}, Services: map[string]ObservedService{}, Networks: map[string]network.Summary{},
 		Volumes: map[string]*volume.Volume{}, Secrets: map[string]swarm.Secret{}, Configs: map[string]swarm.Config{},
 		Tasks: map[string][]swarm.Task{}, UpToDate: map[string]bool{},
@@ -46,6 +48,9 @@ func (f *fakeSwarm) Observe(context.Context, *spec.Stack) (*Observed, error) {
 	o.Configs, o.Volumes, o.UpToDate = maps.Clone(o.Configs), maps.Clone(o.Volumes), maps.Clone(o.UpToDate)
 	o.Tasks = map[string][]swarm.Task{}
 	for id, list := range f.seen.Tasks {
+		if at, ok := f.left[id]; ok && o.At.Sub(at) >= f.leave {
+			continue
+		}
 		for _, t := range list {
 			switch age := o.At.Sub(t.CreatedAt); {
 			case age < f.start:
@@ -113,6 +118,14 @@ func (f *fakeSwarm) Do(_ context.Context, w Write) error {
 		return f.run(w.ID, v, w.Spec, replaced)
 	case Remove:
 		f.note("remove %s %s", w.Kind, w.Name)
+		if w.Kind == KindService {
+			f.left[w.ID] = time.Now()
+		}
+		for id, at := range f.left {
+			if w.Kind == KindNetwork && time.Since(at) < f.leave {
+				return fmt.Errorf("network %s goes while %s stops", w.Name, id)
+			}
+		}
 		delete(f.seen.Services, w.Name)
 		delete(f.seen.Secrets, w.Name)
 		delete(f.seen.Configs, w.Name)

@@ -21,8 +21,10 @@ type Observed struct {
 	Volumes  map[string]*volume.Volume  // of the node that answered, by name
 	Secrets  map[string]swarm.Secret    // by name
 	Configs  map[string]swarm.Config    // by name
-	Tasks    map[string][]swarm.Task    // by service id; all that the Swarm still remembers
-	Nodes    map[string]swarm.Node      // by id
+	// Tasks by service id: all that the Swarm still remembers, those of services
+	// that were removed included while they stop.
+	Tasks map[string][]swarm.Task
+	Nodes map[string]swarm.Node // by id
 	// UpToDate has the ids of the tasks that the Swarm itself counts as made
 	// from their service's current spec.
 	UpToDate map[string]bool

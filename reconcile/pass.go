@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -153,9 +154,13 @@ func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, s
 		p.verify(ctx)
 		p.cleanup(ctx)
 	}
+	p.end(ctx, started)
+	return p.out
+}
+
+func (p *pass) end(ctx context.Context, started time.Time) {
 	p.out.Err = errors.Join(append(p.errs, context.Cause(ctx))...)
 	p.out.Started, p.out.Took = started, time.Since(started)
-	return p.out
 }
 
 // pass is one Apply under way.
@@ -227,12 +232,5 @@ func (p *pass) cleanup(ctx context.Context) {
 	if p.out.ExitCode() != ExitOK && p.out.ExitCode() != ExitStopped || len(p.errs) > 0 {
 		return
 	}
-	kinds := []Kind{KindService, KindConfig, KindSecret, KindNetwork}
-	for _, k := range kinds {
-		for _, c := range p.plan.Changes {
-			if c.Kind == k && c.AfterChecks && c.Write != nil {
-				p.result(c, p.do(ctx, c.Write))
-			}
-		}
-	}
+	p.removeAll(ctx, slices.DeleteFunc(slices.Clone(p.plan.Changes), func(c Change) bool { return !c.AfterChecks }))
 }

@@ -54,7 +54,7 @@ func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Obs
 	o.Secrets = index(secrets, func(s swarm.Secret) string { return s.Spec.Name })
 	o.Configs = index(configs, func(c swarm.Config) string { return c.Spec.Name })
 	e.remember(l.networks, secrets, configs)
-	l.fill(o)
+	l.fill(o, stack.Name)
 	return o, nil
 }
 
@@ -71,7 +71,7 @@ func (e *Engine) Progress(ctx context.Context, stack *spec.Stack) (*reconcile.Ob
 		return nil, err
 	}
 	o := &reconcile.Observed{At: engineTime(info)}
-	l.fill(o)
+	l.fill(o, stack.Name)
 	return o, nil
 }
 
@@ -124,7 +124,7 @@ func (l *lists) load(ctx context.Context, stack *spec.Stack) error {
 	return g.Wait()
 }
 
-func (l *lists) fill(o *reconcile.Observed) {
+func (l *lists) fill(o *reconcile.Observed, stack string) {
 	o.Networks = index(l.networks, func(n network.Summary) string { return n.Name })
 	o.Nodes = index(l.nodes, func(n swarm.Node) string { return n.ID })
 	names, configs := byID(l.networks), map[string]string{}
@@ -142,7 +142,8 @@ func (l *lists) fill(o *reconcile.Observed) {
 	}
 	o.Tasks = map[string][]swarm.Task{}
 	for _, t := range l.tasks {
-		if mine[t.ServiceID] {
+		// A service that was removed leaves tasks behind while they stop.
+		if c := t.Spec.ContainerSpec; mine[t.ServiceID] || c != nil && c.Labels[spec.LabelNamespace] == stack {
 			o.Tasks[t.ServiceID] = append(o.Tasks[t.ServiceID], t)
 		}
 	}

@@ -1,0 +1,176 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// Destroy plans the removal of a whole stack: what carries its namespace and
+// swarmward's mark. Everything else that belongs to it stays, and is told.
+func Destroy(stack string, seen *Observed) *Plan {
+	x := &diffing{stack: &spec.Stack{Name: stack}, seen: seen, plan: &Plan{Stack: stack}}
+	take := func(kind Kind, id, name string, labels map[string]string, mark string, tasks int) {
+		switch {
+		case x.owns(labels, mark):
+			x.remove(kind, id, name, tasks)
+			c := &x.plan.Changes[len(x.plan.Changes)-1]
+			c.Cause, c.AfterChecks = "the stack is destroyed", false
+		case labels[spec.LabelNamespace] == stack:
+			x.keep(kind, name, "not made or adopted by swarmward", fmt.Sprintf("docker %s rm %s", kind, name))
+		}
+	}
+	for _, name := range sortedKeys(seen.Services) {
+		s := seen.Services[name]
+		take(KindService, s.ID, name, s.Spec.Labels, LabelApplied, len(x.runningTasks(s.ID)))
+	}
+	for _, name := range sortedKeys(seen.Configs) {
+		take(KindConfig, seen.Configs[name].ID, name, seen.Configs[name].Spec.Labels, LabelManaged, 0)
+	}
+	for _, name := range sortedKeys(seen.Secrets) {
+		take(KindSecret, seen.Secrets[name].ID, name, seen.Secrets[name].Spec.Labels, LabelManaged, 0)
+	}
+	for _, name := range sortedKeys(seen.Networks) {
+		take(KindNetwork, seen.Networks[name].ID, name, seen.Networks[name].Labels, LabelManaged, 0)
+	}
+	x.keepVolumes()
+	x.sort()
+	return x.plan
+}
+
+// keep notes what a destroyed stack leaves behind.
+func (x *diffing) keep(kind Kind, name, why, command string) {
+	x.add(Change{
+		Kind: kind, Name: name, Object: name, Action: ActionNote,
+		Notes: []string{"kept: " + why}, Remedy: []string{command},
+	})
+}
+
+// keepVolumes lists the volumes of this node that are the stack's, and those
+// that its services mount on any node.
+func (x *diffing) keepVolumes() {
+	names := map[string]string{}
+	for name, v := range x.seen.Volumes {
+		if v.Labels[spec.LabelNamespace] == x.stack.Name {
+			names[name] = "its data stays"
+		}
+	}
+	for _, s := range x.seen.Services {
+		if s.Spec.Labels[spec.LabelNamespace] != x.stack.Name || s.Spec.TaskTemplate.ContainerSpec == nil {
+			continue
+		}
+		for _, m := range s.Spec.TaskTemplate.ContainerSpec.Mounts {
+			if m.Type != "volume" || m.Source == "" {
+				continue
+			}
+			where := map[string]bool{}
+			for _, t := range x.runningTasks(s.ID) {
+				if n, ok := x.seen.Nodes[t.NodeID]; ok {
+					where[n.Description.Hostname] = true
+				}
+			}
+			names[m.Source] = "its data stays"
+			if len(where) > 0 {
+				names[m.Source] += " on " + strings.Join(sortedKeys(where), ", ")
+			}
+		}
+	}
+	for _, name := range sortedKeys(names) {
+		x.keep(KindVolume, name, names[name], "docker volume rm "+name)
+	}
+}
+
+// Destroy makes the removals of such a plan.
+func (r *Reconciler) Destroy(ctx context.Context, stack string, plan *Plan) *Outcome {
+	started := time.Now()
+	s := &spec.Stack{Name: stack}
+	p := &pass{
+		Reconciler: r, stack: s, plan: plan, redact: Redactor(s), watch: &watch{engine: r.Engine, stack: s},
+		out: &Outcome{Stack: stack, Plan: plan, Verdicts: map[string]Verdict{}},
+	}
+	p.removeAll(ctx, plan.Changes)
+	p.end(ctx, started)
+	return p.out
+}
+
+// removeAll makes the removals among changes in the reverse order of creation:
+// services, then what they named. A network is removed once the tasks on it are
+// gone: Swarm would let it go at once, and then for some 4 s neither know it nor
+// let another have its name.
+func (p *pass) removeAll(ctx context.Context, changes []Change) {
+	var stopping []string
+	for _, kind := range []Kind{KindService, KindConfig, KindSecret, KindNetwork} {
+		if kind == KindNetwork && slices.ContainsFunc(changes, func(c Change) bool { return c.Kind == kind && c.Write != nil }) {
+			if err := p.gone(ctx, stopping); err != nil {
+				p.notRemoved(changes, err)
+				return
+			}
+		}
+		var steps []step
+		for _, c := range changes {
+			if c.Kind != kind || c.Write == nil {
+				continue
+			}
+			w, _ := c.Write.(Remove)
+			if kind == KindService {
+				stopping = append(stopping, w.ID)
+			}
+			steps = append(steps, step{id: changeID(c.Kind, c.Object), heavy: true, run: func(ctx context.Context) error {
+				err := p.do(ctx, c.Write)
+				p.result(c, err)
+				return err
+			}})
+		}
+		runSteps(ctx, steps, cmp.Or(p.Parallel, 8))
+	}
+}
+
+// stopTime is how long tasks may take to go beyond their grace period.
+const stopTime = 30 * time.Second
+
+// gone waits until the tasks of removed services are no longer there.
+func (p *pass) gone(ctx context.Context, services []string) error {
+	began, limit := time.Now(), stopTime
+	for len(services) > 0 {
+		seen, err := p.watch.look(ctx, time.Now())
+		if err != nil {
+			return err
+		}
+		left := 0
+		for _, id := range services {
+			for _, t := range seen.Tasks[id] {
+				if c := t.Spec.ContainerSpec; c != nil && c.StopGracePeriod != nil {
+					limit = max(limit, stopTime+*c.StopGracePeriod)
+				}
+				if !ended(t.Status.State) && (&judging{seen: seen}).nodeUp(t) {
+					left++
+				}
+			}
+		}
+		if left == 0 {
+			return nil
+		}
+		if time.Since(began) > limit {
+			return fmt.Errorf("%d tasks of removed services still stop after %s; apply again once they are gone: docker ps", left, limit)
+		}
+		p.report(Event{PhaseApply, "removed services", "waiting", fmt.Sprintf("%d tasks stop", left)})
+		if err := pause(ctx, cmp.Or(p.Poll, 500*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notRemoved tells which networks stay because of err.
+func (p *pass) notRemoved(changes []Change, err error) {
+	for _, c := range changes {
+		if c.Kind == KindNetwork && c.Write != nil {
+			p.result(c, err)
+		}
+	}
+}
