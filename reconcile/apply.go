@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -15,6 +16,10 @@ import (
 // ErrStale is what Engine.Do wraps when the object changed since it was
 // observed ("update out of sequence").
 var ErrStale = errors.New("the object has changed since it was looked at")
+
+// ErrMoved is what a change fails with when somebody changed the same fields by
+// hand after the plan was made: what they wrote is shown and left alone.
+var ErrMoved = errors.New("changed by hand since the plan was made")
 
 // errNotStarted marks a step whose dependency failed.
 var errNotStarted = errors.New("not started")
@@ -166,9 +171,35 @@ func (p *pass) change(ctx context.Context, c Change) error {
 			p.result(c, nil)
 			return nil
 		}
+		if err := moved(c, again); err != nil {
+			p.result(c, err)
+			return err
+		}
 		w = again.Write
 	}
 }
+
+// moved says which fields of an object became different between the plan c and
+// the one that was made again: whoever looked at the plan has not seen them.
+// What the Swarm itself moves is no field.
+func moved(c, again Change) error {
+	planned := make(map[string]FieldChange, len(c.Fields))
+	for _, f := range c.Fields {
+		planned[f.Path] = f
+	}
+	var parts []string
+	for _, f := range again.Fields {
+		if was, ok := planned[f.Path]; !ok || !sameText(was.Old, f.Old) {
+			parts = append(parts, f.String())
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w, and left as it is now: %s; look at the plan again", ErrMoved, strings.Join(parts, ", "))
+}
+
+func sameText(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // drain is how long a write that is under way may go on after ctx ended: one
 // that is cut off may or may not have been made.

@@ -81,6 +81,8 @@ func (o *Outcome) ExitCode() int {
 	switch {
 	case o.Err != nil:
 		return ExitError
+	case o.moved():
+		return ExitStopped
 	case o.anyVerdict():
 		return ExitNotConverged
 	}
@@ -100,6 +102,10 @@ func (o *Outcome) anyVerdict() bool {
 		}
 	}
 	return false
+}
+
+func (o *Outcome) moved() bool {
+	return slices.ContainsFunc(o.Applied, func(a Applied) bool { return errors.Is(a.Err, ErrMoved) })
 }
 
 // ChecksExitCode is the exit code that check results alone amount to.
@@ -190,12 +196,12 @@ func (p *pass) report(e Event) {
 func (p *pass) result(c Change, err error) {
 	if err != nil {
 		if s, hid := p.redact(err.Error()); hid {
-			err = errors.New(s)
+			err = &redacted{text: s, error: err}
 		}
 	}
 	p.mu.Lock()
 	p.out.Applied = append(p.out.Applied, Applied{c, err})
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMoved) {
 		p.errs = append(p.errs, fmt.Errorf("%s: %w", subject(c), err))
 	}
 	p.mu.Unlock()
@@ -205,6 +211,15 @@ func (p *pass) result(c Change, err error) {
 	}
 	p.report(Event{PhaseApply, subject(c), "done", past[c.Action]})
 }
+
+// redacted is an error whose text shows no secret.
+type redacted struct {
+	text string
+	error
+}
+
+func (r *redacted) Error() string { return r.text }
+func (r *redacted) Unwrap() error { return r.error }
 
 var past = map[Action]string{ActionCreate: "created", ActionUpdate: "updated", ActionAdopt: "adopted", ActionRemove: "removed"}
 

@@ -348,3 +348,45 @@ func TestLoopDryRun(t *testing.T) {
 		}
 	})
 }
+
+// What somebody changed by hand between the plan and the write is shown and
+// left alone in this pass; what they made equal, and what Swarm moved, is no
+// conflict.
+func TestChangedBetweenPlanAndWrite(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		hand func(*swarm.ServiceSpec)
+		exit int
+		want string // image and LOG_LEVEL in the end
+		says string
+	}{
+		{"the same field", func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Image = "back:hotfix" }, ExitStopped, "back:hotfix LOG_LEVEL=info", "services.back.image back:hotfix -> back:2"},
+		{"another field", func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Env = []string{"LOG_LEVEL=trace"} }, ExitStopped, "back:1 LOG_LEVEL=trace", "services.back.environment.LOG_LEVEL trace -> info"},
+		{"what the plan wants", func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Image = "back:2" }, ExitOK, "back:2 LOG_LEVEL=info", ""},
+		{"nothing but the version", func(*swarm.ServiceSpec) {}, ExitOK, "back:2 LOG_LEVEL=info", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, s := applied(t), pair()
+				s.Services[0].Spec.TaskTemplate.ContainerSpec.Image = "back:2"
+				r := &Reconciler{Engine: f, Prober: fakeProber(passing)}
+				plan, seen, err := r.Plan(t.Context(), s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				edit(f, "app_back", c.hand)
+				o := r.Apply(t.Context(), s, plan, seen)
+				live := f.seen.Services["app_back"].Spec.TaskTemplate.ContainerSpec
+				if got := live.Image + " " + live.Env[0]; o.ExitCode() != c.exit || got != c.want || o.Err != nil {
+					t.Errorf("exit %d, %s, %v", o.ExitCode(), got, o.Err)
+				}
+				if c.says != "" && !strings.Contains(o.Applied[0].Err.Error(), c.says) {
+					t.Errorf("says %v", o.Applied[0].Err)
+				}
+				if again := r.Pass(t.Context(), s); again.ExitCode() != ExitOK || f.seen.Services["app_back"].Spec.TaskTemplate.ContainerSpec.Image != "back:2" {
+					t.Errorf("the next pass: exit %d, %v", again.ExitCode(), again.Err)
+				}
+			})
+		})
+	}
+}

@@ -47,7 +47,7 @@ func Destroy(stack string, seen *Observed) *Plan {
 func (x *diffing) keep(kind Kind, name, why, command string) {
 	x.add(Change{
 		Kind: kind, Name: name, Object: name, Action: ActionNote,
-		Notes: []string{"kept: " + why}, Remedy: []string{command},
+		Notes: []string{fmt.Sprintf("kept: %s; `%s` would remove it", why, command)},
 	})
 }
 
@@ -156,9 +156,9 @@ func (p *pass) gone(ctx context.Context, services []string) error {
 			return nil
 		}
 		if time.Since(began) > limit {
-			return fmt.Errorf("%d tasks of removed services still stop after %s; apply again once they are gone: docker ps", left, limit)
+			return fmt.Errorf("tasks of removed services that still stop after %[2]s: %[1]d; do it again once they are gone: docker ps", left, limit)
 		}
-		p.report(Event{PhaseApply, "removed services", "waiting", fmt.Sprintf("%d tasks stop", left)})
+		p.report(Event{PhaseApply, "removed services", "waiting", fmt.Sprintf("tasks that still stop: %d", left)})
 		if err := pause(ctx, cmp.Or(p.Poll, 500*time.Millisecond)); err != nil {
 			return err
 		}

@@ -35,11 +35,11 @@ func TestDestroy(t *testing.T) {
 		plan := Destroy("app", seen)
 		want := `remove network app_net: the stack is destroyed
 note network app_old
-  # kept: not made or adopted by swarmward
+  # kept: not made or adopted by swarmward; ` + "`docker network rm app_old`" + ` would remove it
 note volume app_data
-  # kept: its data stays
+  # kept: its data stays; ` + "`docker volume rm app_data`" + ` would remove it
 note volume app_logs
-  # kept: its data stays on node-1
+  # kept: its data stays on node-1; ` + "`docker volume rm app_logs`" + ` would remove it
 remove secret app_password: the stack is destroyed
 remove config app_conf: the stack is destroyed
 remove service app_back recreate(1): the stack is destroyed
@@ -72,7 +72,7 @@ func TestDestroyIsNotForever(t *testing.T) {
 		f.leave = time.Hour
 		seen, _ := f.Observe(t.Context(), pair())
 		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", Destroy("app", seen))
-		if o.ExitCode() != ExitError || !strings.Contains(o.Err.Error(), "network app_net: 2 tasks of removed services still stop after 30s") {
+		if o.ExitCode() != ExitError || !strings.Contains(o.Err.Error(), "network app_net: tasks of removed services that still stop after 30s: 2") {
 			t.Errorf("exit %d: %v", o.ExitCode(), o.Err)
 		}
 		if _, kept := f.seen.Networks["app_net"]; !kept {

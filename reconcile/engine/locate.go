@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
@@ -19,9 +20,12 @@ import (
 // name, best first: over an overlay network that this process's own container
 // is on, or joins for as long as it is needed (MayJoin), through a published
 // port, through the docker_gwbridge of the node that this process runs on. A
-// service without a way is a Location without Ways.
+// service without a way, or that is not there, is a Location without Ways.
 func (e *Engine) Locate(ctx context.Context, service string, port int) (reconcile.Location, error) {
 	s, _, err := e.api.ServiceInspectWithRaw(ctx, service, swarm.ServiceInspectOptions{})
+	if errdefs.IsNotFound(err) {
+		return reconcile.Location{}, nil
+	}
 	if err != nil {
 		return reconcile.Location{}, e.explain("service "+service, err)
 	}
