@@ -50,7 +50,11 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 		x.service(s)
 	}
 	x.prune()
-	x.warnUnusedRules()
+	if stack.Partial == nil {
+		x.warnUnusedRules()
+	} else {
+		x.plan.Warnings = append(x.plan.Warnings, "limited to "+strings.Join(stack.Partial, ", ")+" and what that uses: the rest of the stack is neither compared nor checked")
+	}
 	x.sort()
 	return x.plan
 }

@@ -13,7 +13,7 @@ func reflectMap(m map[string]string) reflect.Value { return reflect.ValueOf(m) }
 // no longer names. What does not carry both the stack's namespace and our mark
 // stays.
 func (x *diffing) prune() {
-	if !x.stack.Settings.Prune {
+	if !x.stack.Settings.Prune || x.stack.Partial != nil {
 		return
 	}
 	first := len(x.plan.Changes)

@@ -217,6 +217,9 @@ func (x *diffing) ownedConfig(except string) func(string) (string, bool) {
 // retire plans the removal of revisions that swarmward made and that are no
 // longer used, for after the checks have passed.
 func (x *diffing) retire(kind Kind, key, base string, revs []int, owned func(name string) (string, bool)) {
+	if x.stack.Partial != nil {
+		return // others may still use them
+	}
 	for _, n := range revs {
 		name := revisionName(base, n)
 		id, ok := owned(name)

@@ -36,6 +36,10 @@ type Stack struct {
 	Configs  []Config
 
 	Settings Settings
+	// Partial lists the paths that a pass is limited to; nil for a whole stack.
+	// What a partial stack does not name is somebody else's business for now:
+	// nothing is removed.
+	Partial  []string  `json:",omitempty"`
 	Warnings []Finding // what validation found that does not stop the stack
 }
 

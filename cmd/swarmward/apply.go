@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,7 +15,9 @@ import (
 )
 
 type applyFlags struct {
-	dryRun, yes, allowPruneAll bool
+	planFlags
+	dryRun, yes bool
+	saved       string
 }
 
 func (a *app) applyCmd() *cobra.Command {
@@ -25,36 +28,68 @@ func (a *app) applyCmd() *cobra.Command {
 		Long: `Make one pass: compare the spec with the Swarm, show the plan, ask (on a
 terminal, unless --yes), apply it in dependency order, wait until every service
 has converged, and run the checks. What already is as the spec says is not
-written. Exits with 0 only when everything converged and every check passed.`,
+written. Exits with 0 only when everything converged and every check passed.
+
+With --plan FILE it does what that plan, kept by plan --out, showed, and asks
+nothing; when that is no longer what would be done, it refuses and does nothing.
+It still needs the spec, for the contents of secrets.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.dryRun {
-				return a.plan(cmd, f.allowPruneAll)
+				if f.saved != "" {
+					return errors.New("--dry-run with --plan: plan alone shows what would be done")
+				}
+				return a.plan(cmd, f.planFlags)
 			}
 			return a.apply(cmd, f)
 		},
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show the plan and write nothing, as plan does")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
-	pruneFlag(cmd, &f.allowPruneAll)
+	cmd.Flags().StringVar(&f.saved, "plan", "", "do exactly what the plan in `FILE` shows, or refuse")
+	f.register(cmd)
 	return cmd
 }
 
 func (a *app) apply(cmd *cobra.Command, f applyFlags) error {
-	stacks, err := a.stacks(cmd.Context())
+	var saved *planFile
+	if f.saved != "" {
+		if len(f.targets) > 0 || f.allowPruneAll {
+			return errors.New("--target and --allow-prune-all belong to the plan: give them to plan --out")
+		}
+		var err error
+		if saved, err = readPlans(f.saved); err != nil {
+			return err
+		}
+		f.targets, f.allowPruneAll, f.yes = saved.Plans[0].Targets, saved.Plans[0].PruneAll, true
+	}
+	stacks, err := a.limited(cmd, f.targets)
 	if err != nil {
 		return err
 	}
-	a.warnings(stacks)
 	r, e, err := a.reconciler("text")
 	if err != nil {
 		return err
 	}
 	defer e.Close()
 	r.Differ.AllowPruneAll = f.allowPruneAll
+	// Every plan is held to the saved one before the first is applied.
+	for _, s := range stacks {
+		if saved == nil {
+			break
+		}
+		plan, _, err := r.Plan(cmd.Context(), s)
+		if err != nil {
+			return err
+		}
+		if err := saved.match(f.saved, plan); err != nil {
+			report(a.err, err)
+			return exit(reconcile.ExitStopped)
+		}
+	}
 	worst := reconcile.ExitOK
 	for i, s := range stacks {
-		code, err := a.applyStack(cmd, r, s, f, i)
+		code, err := a.applyStack(cmd, r, s, f, saved, i)
 		if err != nil {
 			return err
 		}
@@ -74,10 +109,16 @@ func worse(x, y int) int {
 	return reconcile.ExitOK
 }
 
-func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.Stack, f applyFlags, i int) (int, error) {
+func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.Stack, f applyFlags, saved *planFile, i int) (int, error) {
 	plan, seen, err := r.Plan(cmd.Context(), s)
 	if err != nil {
 		return 0, err
+	}
+	if saved != nil {
+		if err := saved.match(f.saved, plan); err != nil {
+			report(a.err, err)
+			return reconcile.ExitStopped, nil
+		}
 	}
 	if a.output == "text" {
 		if err := a.showPlan(plan, i); err != nil {

@@ -7,40 +7,51 @@ import (
 
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/render"
+	"github.com/swarmward/swarmward/spec"
 )
 
+// planFlags say what a plan is about and what it may do.
+type planFlags struct {
+	allowPruneAll bool
+	targets       []string
+	out           string
+}
+
+func (f *planFlags) register(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.allowPruneAll, "allow-prune-all", false, "allow a plan that removes most of a stack's services")
+	cmd.Flags().StringArrayVar(&f.targets, "target", nil, "limit to this `OBJECT` of the spec, such as services.redis, and what it uses; may be repeated")
+}
+
 func (a *app) planCmd() *cobra.Command {
-	var allowPruneAll bool
+	var f planFlags
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would change; makes read-only calls alone",
 		Long: `Show what apply would change, field by field, and what each change would cost.
 Makes read-only calls alone. Exits with 2 when there is something to change or a
-blocked difference, with 0 when the Swarm is what the spec says.`,
+blocked difference, with 0 when the Swarm is what the spec says. With --out the
+plan is also kept in a file, for apply --plan to do exactly that and no more.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd, allowPruneAll) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd, f) },
 	}
-	pruneFlag(cmd, &allowPruneAll)
+	f.register(cmd)
+	cmd.Flags().StringVar(&f.out, "out", "", "also keep the plan in `FILE`, for apply --plan")
 	return cmd
 }
 
-func pruneFlag(cmd *cobra.Command, v *bool) {
-	cmd.Flags().BoolVar(v, "allow-prune-all", false, "allow a plan that removes most of a stack's services")
-}
-
-func (a *app) plan(cmd *cobra.Command, allowPruneAll bool) error {
-	stacks, err := a.stacks(cmd.Context())
+func (a *app) plan(cmd *cobra.Command, f planFlags) error {
+	stacks, err := a.limited(cmd, f.targets)
 	if err != nil {
 		return err
 	}
-	a.warnings(stacks)
 	r, e, err := a.reconciler("text")
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	r.Differ.AllowPruneAll = allowPruneAll
+	r.Differ.AllowPruneAll = f.allowPruneAll
 	code := reconcile.ExitOK
+	var plans []*reconcile.Plan
 	for i, s := range stacks {
 		p, _, err := r.Plan(cmd.Context(), s)
 		if err != nil {
@@ -52,8 +63,35 @@ func (a *app) plan(cmd *cobra.Command, allowPruneAll bool) error {
 		if !p.Empty() {
 			code = reconcile.ExitChanges
 		}
+		plans = append(plans, p)
+	}
+	if f.out != "" {
+		if err := savePlans(f.out, plans, f); err != nil {
+			return err
+		}
 	}
 	return exit(code)
+}
+
+// limited are the stacks, or the part of the one stack that targets name. Their
+// warnings are told.
+func (a *app) limited(cmd *cobra.Command, targets []string) ([]*spec.Stack, error) {
+	stacks, err := a.stacks(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	a.warnings(stacks)
+	if len(targets) == 0 {
+		return stacks, nil
+	}
+	if len(stacks) != 1 {
+		return nil, fmt.Errorf("--target names objects of one stack, and -f names %d; name one file", len(stacks))
+	}
+	part, err := reconcile.Limit(stacks[0], targets)
+	if err != nil {
+		return nil, fmt.Errorf("--target: %w", err)
+	}
+	return []*spec.Stack{part}, nil
 }
 
 // showPlan writes the i-th plan of this run.
