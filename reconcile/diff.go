@@ -19,6 +19,8 @@ type Differ struct {
 	Fingerprints *Fingerprints
 	// AllowPruneAll lifts the guard against plans that remove most of a stack.
 	AllowPruneAll bool
+	// Rotate has the keys of adopted secrets that get the spec's content now.
+	Rotate map[string]bool
 }
 
 // Diff is the plan that makes seen what stack says. It is a function of its

@@ -67,14 +67,14 @@ func (x *diffing) secret(s spec.Secret) {
 	revs := revisions(x.seen.Secrets, s.Name)
 	for _, n := range revs {
 		live := x.seen.Secrets[revisionName(s.Name, n)]
-		if x.sameSecret(live, s) {
+		if x.sameSecret(live, s) && !x.rotates(s, live) {
 			x.useSecret(c, live, s)
 			return
 		}
 	}
 	// One that was there before swarmward: its content cannot be read, so it
 	// is taken to be the spec's until a check says otherwise.
-	if len(revs) == 1 && x.seen.Secrets[revisionName(s.Name, revs[0])].Spec.Labels[LabelFingerprint] == "" {
+	if len(revs) == 1 && x.seen.Secrets[revisionName(s.Name, revs[0])].Spec.Labels[LabelFingerprint] == "" && !x.Rotate[s.Key] {
 		x.adoptSecret(c, x.seen.Secrets[revisionName(s.Name, revs[0])], s)
 		return
 	}
@@ -107,6 +107,12 @@ func (x *diffing) sameSecret(live swarm.Secret, s spec.Secret) bool {
 		x.Fingerprints.Match(f, []byte(s.Data))
 }
 
+// rotates: an adopted secret that nothing has proved is replaced when somebody
+// says so. Of any other it is known that it is what the spec says.
+func (x *diffing) rotates(s spec.Secret, live swarm.Secret) bool {
+	return x.Rotate[s.Key] && live.Spec.Labels[LabelUnverified] != ""
+}
+
 func driverName(d *swarm.Driver) string {
 	if d == nil {
 		return ""
@@ -118,6 +124,9 @@ func driverName(d *swarm.Driver) string {
 // labels where the spec's differ.
 func (x *diffing) useSecret(c Change, live swarm.Secret, s spec.Secret) {
 	x.current[s.Name] = live.Spec.Name
+	if live.Spec.Labels[LabelUnverified] != "" {
+		x.plan.Unverified = append(x.plan.Unverified, s.Key)
+	}
 	x.retire(KindSecret, s.Key, s.Name, revisions(x.seen.Secrets, s.Name), func(name string) (string, bool) {
 		o := x.seen.Secrets[name]
 		return o.ID, o.Spec.Labels[LabelManaged] != "" && name != live.Spec.Name
@@ -143,6 +152,7 @@ func (x *diffing) relabel(c Change, live swarm.Annotations, want map[string]stri
 
 func (x *diffing) adoptSecret(c Change, live swarm.Secret, s spec.Secret) {
 	x.current[s.Name] = live.Spec.Name
+	x.plan.Unverified = append(x.plan.Unverified, s.Key)
 	sp := live.Spec
 	sp.Labels = withLabels(live.Spec.Labels, map[string]string{
 		LabelFingerprint: x.Fingerprints.Of(live.Spec.Name, []byte(s.Data)), LabelUnverified: "true",

@@ -158,6 +158,7 @@ func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, s
 	p.notStarted(errs)
 	if ctx.Err() == nil {
 		p.verify(ctx)
+		p.confirm(ctx)
 		p.cleanup(ctx)
 	}
 	p.end(ctx, started)

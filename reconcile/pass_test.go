@@ -169,15 +169,47 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-func TestAdoptedSecretIsStamped(t *testing.T) {
+// An adopted secret is not known to be the spec's until a check has used it; one
+// that a check is refused with is replaced when somebody says so.
+func TestAdoptedSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFake()
+		f, s := newFake(), pair()
 		old := swarm.Secret{ID: "old"}
 		old.Spec.Name, old.Spec.Labels = "app_password", map[string]string{spec.LabelNamespace: "app"}
 		f.seen.Secrets["app_password"] = old
-		o := (&Reconciler{Engine: f, Prober: fakeProber(passing)}).Pass(t.Context(), pair())
-		if o.ExitCode() != ExitOK || len(f.seen.Secrets) != 1 || f.seen.Secrets["app_password"].Spec.Labels[LabelUnverified] != "true" {
-			t.Errorf("exit %d, %+v", o.ExitCode(), f.seen.Secrets)
+		mark := func() string { return f.seen.Secrets["app_password"].Spec.Labels[LabelUnverified] }
+		pass := func(d Differ, p fakeProber) *Outcome {
+			f.writes = nil
+			return (&Reconciler{Engine: f, Prober: p, Differ: d}).Pass(t.Context(), s)
+		}
+		if o := pass(Differ{}, passing); o.ExitCode() != ExitOK || len(f.seen.Secrets) != 1 || mark() != "true" {
+			t.Errorf("a check that does not use it: exit %d, %+v", o.ExitCode(), f.seen.Secrets)
+		}
+		s.Settings.Checks[0].TCP = nil
+		s.Settings.Checks[0].Redis = &spec.RedisCheck{Target: spec.Target{Service: "back", Port: 6379}, Password: spec.Credential{Secret: "password"}}
+		refused := func(c spec.Check) CheckResult {
+			return CheckResult{Name: c.Name, Status: CheckFailed, Reason: "auth_failed", Remedy: "Look."}
+		}
+		if o := pass(Differ{}, refused); !strings.Contains(o.Checks[0].Remedy, "`swarmward apply --rotate password`") || mark() != "true" || len(f.writes) > 0 {
+			t.Errorf("refused: %+v, wrote %v", o.Checks, f.writes)
+		}
+		kept := f.seen.Secrets["app_password"]
+		if o := pass(Differ{}, passing); o.ExitCode() != ExitOK || mark() != "" || !slices.Equal(f.writes, []string{"label secret app_password"}) {
+			t.Errorf("proved: exit %d, %v, wrote %v", o.ExitCode(), o.Err, f.writes)
+		}
+		if pass(Differ{}, passing); len(f.writes) > 0 {
+			t.Errorf("proved already, and wrote %v", f.writes)
+		}
+		if pass(Differ{Rotate: map[string]bool{"password": true}}, passing); len(f.writes) > 0 {
+			t.Errorf("what is proved was rotated: %v", f.writes)
+		}
+		f.seen.Secrets["app_password"] = kept
+		o := pass(Differ{Rotate: map[string]bool{"password": true}}, passing)
+		if ref := f.seen.Services["app_back"].Spec.TaskTemplate.ContainerSpec.Secrets[0]; o.ExitCode() != ExitOK || ref.SecretName != "app_password.r2" {
+			t.Errorf("rotated: exit %d, %v, %s", o.ExitCode(), f.writes, ref.SecretName)
+		}
+		if pass(Differ{}, passing); len(f.writes) > 0 {
+			t.Errorf("does not settle: %v", f.writes)
 		}
 	})
 }

@@ -71,6 +71,9 @@ type Plan struct {
 	Changes   []Change // by kind, then name
 	Unchanged int      // objects of the spec that are as it says
 	Warnings  []string
+	// Unverified lists the keys of secrets that were there before swarmward and
+	// that no check has proved yet.
+	Unverified []string
 }
 
 // Change is one object's difference.

@@ -54,14 +54,14 @@ It still needs the spec, for the contents of secrets.`,
 func (a *app) apply(cmd *cobra.Command, f applyFlags) error {
 	var saved *planFile
 	if f.saved != "" {
-		if len(f.targets) > 0 || f.allowPruneAll {
-			return errors.New("--target and --allow-prune-all belong to the plan: give them to plan --out")
+		if len(f.targets)+len(f.rotate) > 0 || f.allowPruneAll {
+			return errors.New("--target, --rotate and --allow-prune-all belong to the plan: give them to plan --out")
 		}
 		var err error
 		if saved, err = readPlans(f.saved); err != nil {
 			return err
 		}
-		f.targets, f.allowPruneAll, f.yes = saved.Plans[0].Targets, saved.Plans[0].PruneAll, true
+		f.planFlags, f.yes = saved.flags(), true
 	}
 	stacks, err := a.limited(cmd, f.targets)
 	if err != nil {
@@ -72,7 +72,9 @@ func (a *app) apply(cmd *cobra.Command, f applyFlags) error {
 		return err
 	}
 	defer e.Close()
-	r.Differ.AllowPruneAll = f.allowPruneAll
+	if r.Differ, err = f.differ(r.Differ, stacks); err != nil {
+		return err
+	}
 	// Every plan is held to the saved one before the first is applied.
 	for _, s := range stacks {
 		if saved == nil {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,12 +17,32 @@ import (
 type planFlags struct {
 	allowPruneAll bool
 	targets       []string
+	rotate        []string
 	out           string
 }
 
 func (f *planFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.allowPruneAll, "allow-prune-all", false, "allow a plan that removes most of a stack's services")
 	cmd.Flags().StringArrayVar(&f.targets, "target", nil, "limit to this `OBJECT` of the spec, such as services.redis, and what it uses; may be repeated")
+	cmd.Flags().StringArrayVar(&f.rotate, "rotate", nil, "replace this adopted `SECRET`, whose content nothing has proved, by what the spec says; may be repeated")
+}
+
+// differ compares as the flags say.
+func (f *planFlags) differ(d reconcile.Differ, stacks []*spec.Stack) (reconcile.Differ, error) {
+	d.AllowPruneAll, d.Rotate = f.allowPruneAll, map[string]bool{}
+	var known []string
+	for _, s := range stacks {
+		for _, x := range s.Secrets {
+			known = append(known, x.Key)
+		}
+	}
+	for _, key := range f.rotate {
+		if !slices.Contains(known, key) {
+			return d, fmt.Errorf("--rotate: secret %q is not in the spec, which has %s", key, cmp.Or(strings.Join(known, ", "), "none"))
+		}
+		d.Rotate[key] = true
+	}
+	return d, nil
 }
 
 func (a *app) planCmd() *cobra.Command {
@@ -49,7 +72,9 @@ func (a *app) plan(cmd *cobra.Command, f planFlags) error {
 		return err
 	}
 	defer e.Close()
-	r.Differ.AllowPruneAll = f.allowPruneAll
+	if r.Differ, err = f.differ(r.Differ, stacks); err != nil {
+		return err
+	}
 	code := reconcile.ExitOK
 	var plans []*reconcile.Plan
 	for i, s := range stacks {

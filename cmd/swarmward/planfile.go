@@ -18,14 +18,20 @@ import (
 // person looked at, and what identifies them. It holds no secret.
 type planFile struct {
 	SchemaVersion int         `json:"schemaVersion"`
+	Targets       []string    `json:"targets,omitempty"`
+	Rotate        []string    `json:"rotate,omitempty"`
+	PruneAll      bool        `json:"allowPruneAll,omitempty"`
 	Plans         []savedPlan `json:"plans"`
+}
+
+// flags are those that the plan was made with.
+func (f *planFile) flags() planFlags {
+	return planFlags{targets: f.Targets, rotate: f.Rotate, allowPruneAll: f.PruneAll}
 }
 
 type savedPlan struct {
 	Stack    string          `json:"stack"`
 	Revision string          `json:"revision"`
-	Targets  []string        `json:"targets,omitempty"`
-	PruneAll bool            `json:"allowPruneAll,omitempty"`
 	Digest   string          `json:"digest"`
 	Text     string          `json:"text"` // as it was shown
 	Plan     json.RawMessage `json:"plan"` // as plan -o json shows it
@@ -34,7 +40,7 @@ type savedPlan struct {
 const planFileSchema = 1
 
 func savePlans(path string, plans []*reconcile.Plan, f planFlags) error {
-	out := planFile{SchemaVersion: planFileSchema}
+	out := planFile{SchemaVersion: planFileSchema, Targets: f.targets, Rotate: f.rotate, PruneAll: f.allowPruneAll}
 	for _, p := range plans {
 		var text, doc bytes.Buffer
 		render.Text{}.Plan(&text, p)
@@ -42,8 +48,7 @@ func savePlans(path string, plans []*reconcile.Plan, f planFlags) error {
 			return err
 		}
 		out.Plans = append(out.Plans, savedPlan{
-			Stack: p.Stack, Revision: p.Revision, Targets: f.targets, PruneAll: f.allowPruneAll,
-			Digest: p.Digest(), Text: text.String(), Plan: doc.Bytes(),
+			Stack: p.Stack, Revision: p.Revision, Digest: p.Digest(), Text: text.String(), Plan: doc.Bytes(),
 		})
 	}
 	data, err := json.MarshalIndent(out, "", "  ")

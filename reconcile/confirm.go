@@ -1,0 +1,71 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// refusals are the reasons that say a credential is not what the server takes.
+var refusals = []Reason{"auth_failed", "key_refused"}
+
+// credentials are the secrets of the stack that a check proves when it passes.
+func credentials(c spec.Check) []string {
+	var out []string
+	if c.Redis != nil && c.Redis.Password.Secret != "" {
+		out = append(out, c.Redis.Password.Secret)
+	}
+	if c.Centrifugo != nil && c.Centrifugo.APIKey.Secret != "" {
+		out = append(out, c.Centrifugo.APIKey.Secret)
+	}
+	return out
+}
+
+// confirm takes the mark off adopted secrets that a check has now proved to be
+// what the spec says, and tells what to do about one that was refused.
+func (p *pass) confirm(ctx context.Context) {
+	proved := map[string]bool{}
+	for i, c := range p.stack.Settings.Checks {
+		if i >= len(p.out.Checks) {
+			return
+		}
+		res := &p.out.Checks[i]
+		for _, key := range credentials(c) {
+			switch {
+			case !p.unverified(key):
+			case res.Status == CheckPassed:
+				proved[key] = true
+			case slices.Contains(refusals, res.Reason):
+				res.Remedy += fmt.Sprintf(" Secret %s was there before swarmward and holds something else than the spec says: `swarmward apply --rotate %s` replaces it by the spec's.", key, key)
+			}
+		}
+	}
+	if len(proved) == 0 {
+		return
+	}
+	seen, err := p.Engine.Observe(ctx, p.stack) // adopting them has moved their versions
+	if err != nil {
+		p.errs = append(p.errs, err)
+		return
+	}
+	for _, s := range p.stack.Secrets {
+		for _, n := range revisions(seen.Secrets, s.Name) {
+			live := seen.Secrets[revisionName(s.Name, n)]
+			if !proved[s.Key] || live.Spec.Labels[LabelUnverified] == "" {
+				continue
+			}
+			sp := live.Spec
+			sp.Labels = withLabels(live.Spec.Labels, nil)
+			delete(sp.Labels, LabelUnverified)
+			c := Change{Kind: KindSecret, Name: s.Key, Object: live.Spec.Name, Action: ActionAdopt, Impact: ImpactNone, Cause: "a check has proved that it is what the spec says"}
+			p.result(c, p.do(ctx, LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}))
+		}
+	}
+}
+
+// unverified says whether a secret is or becomes an adopted one in this pass.
+func (p *pass) unverified(key string) bool {
+	return slices.Contains(p.plan.Unverified, key)
+}
