@@ -49,7 +49,7 @@ func (x *diffing) network(n spec.Network) {
 		}
 		c.Action, c.Impact, c.Tasks = ActionBlocked, ImpactRecreate, x.attached(live.Name)
 		c.Cause = "Swarm cannot change a network in place"
-		c.Remedy = x.replaceNetwork(live.Name)
+		c.Remedy = []string{"docker network rm " + live.Name, "swarmward apply"}
 	}
 	x.add(c)
 }
@@ -110,18 +110,22 @@ func (x *diffing) attached(name string) int {
 	return n
 }
 
-func (x *diffing) replaceNetwork(name string) []string {
-	var users []string
-	for _, full := range sortedKeys(x.seen.Services) {
-		for _, a := range x.seen.Services[full].Spec.TaskTemplate.Networks {
-			if a.Target == name {
-				users = append(users, full)
-			}
+// attached tells who is on a network that would have to be replaced, and the
+// commands that replace it.
+func (c *Change) attached(stack string, on Attached) {
+	c.Remedy = nil
+	if len(on.Services) > 0 {
+		c.Notes = append(c.Notes, "on it are the services "+strings.Join(on.Services, ", "))
+		c.Remedy = append(c.Remedy, "docker service rm "+strings.Join(on.Services, " "))
+	}
+	for _, name := range on.Services {
+		if !strings.HasPrefix(name, stack+"_") {
+			c.Notes = append(c.Notes, name+" is not of this stack: whoever runs it has to make it again")
 		}
 	}
-	var out []string
-	if len(users) > 0 {
-		out = append(out, "docker service rm "+strings.Join(users, " "))
+	for _, name := range on.Containers {
+		c.Notes = append(c.Notes, "on it is container "+name+", of no service")
+		c.Remedy = append(c.Remedy, fmt.Sprintf("docker network disconnect %s %s", c.Object, name))
 	}
-	return append(out, fmt.Sprintf("docker network rm %s", name), "swarmward apply")
+	c.Remedy = append(c.Remedy, "docker network rm "+c.Object, "swarmward apply")
 }

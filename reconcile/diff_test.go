@@ -280,3 +280,29 @@ func TestFingerprint(t *testing.T) {
 		t.Error("another process finds another fingerprint")
 	}
 }
+
+// A network that would have to be replaced comes with everybody who is on it.
+func TestBlockedNetworkNamesItsUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := applied(t), pair()
+		f.foreign = Attached{Services: []string{"other_web"}, Containers: []string{"a-shell"}}
+		s.Networks[0].Create.Internal = true
+		plan, _, err := (&Reconciler{Engine: f}).Plan(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := `blocked network net recreate(2): Swarm cannot change a network in place
+  networks.net.internal false -> true
+  # on it are the services app_back, app_front, other_web
+  # other_web is not of this stack: whoever runs it has to make it again
+  # on it is container a-shell, of no service
+`
+		if diff := cmp.Diff(want, plan.String()); diff != "" {
+			t.Errorf("plan (-want +got):\n%s", diff)
+		}
+		remedy := []string{"docker service rm app_back app_front other_web", "docker network disconnect app_net a-shell", "docker network rm app_net", "swarmward apply"}
+		if diff := cmp.Diff(remedy, plan.Changes[0].Remedy); diff != "" {
+			t.Errorf("commands (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type fakeSwarm struct {
 	start  time.Duration
 	leave  time.Duration // how long a removed service's tasks take to go
 	left   map[string]time.Time
+	// foreign is who else is on every network.
+	foreign Attached
 	// fail is asked before every write.
 	fail func(w Write) error
 	// crash makes a service's tasks fail.
@@ -73,6 +76,21 @@ func (f *fakeSwarm) Progress(ctx context.Context, s *spec.Stack) (*Observed, err
 
 func (f *fakeSwarm) Remains(context.Context, swarm.Task, int) Remains {
 	return Remains{Log: []string{"cannot open the door"}}
+}
+
+func (f *fakeSwarm) Attached(_ context.Context, name string) (Attached, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	on := Attached{Services: slices.Clone(f.foreign.Services), Containers: f.foreign.Containers}
+	for full, s := range f.seen.Services {
+		for _, n := range s.Spec.TaskTemplate.Networks {
+			if n.Target == name {
+				on.Services = append(on.Services, full)
+			}
+		}
+	}
+	slices.Sort(on.Services)
+	return on, nil
 }
 
 func (f *fakeSwarm) Do(_ context.Context, w Write) error {

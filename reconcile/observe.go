@@ -55,9 +55,17 @@ type Engine interface {
 	Observe(ctx context.Context, stack *spec.Stack) (*Observed, error)
 	// Progress lists the stack's services and tasks, and all nodes, alone.
 	Progress(ctx context.Context, stack *spec.Stack) (*Observed, error)
+	// Attached tells who is on a network, of this stack or not.
+	Attached(ctx context.Context, network string) (Attached, error)
 	// Do makes the one Engine call that w stands for.
 	Do(ctx context.Context, w Write) error
 	// Remains tells what the task's container left behind, with at most that
 	// many lines of its log. What cannot be told is left empty.
 	Remains(ctx context.Context, task swarm.Task, lines int) Remains
+}
+
+// Attached are the full names of the services on a network, and the names of
+// containers on this node that belong to no service; both sorted.
+type Attached struct {
+	Services, Containers []string
 }

@@ -128,7 +128,15 @@ func (r *Reconciler) Plan(ctx context.Context, stack *spec.Stack) (*Plan, *Obser
 	if err != nil {
 		return nil, nil, err
 	}
-	return r.Differ.Diff(stack, seen), seen, nil
+	plan := r.Differ.Diff(stack, seen)
+	for i := range plan.Changes {
+		if c := &plan.Changes[i]; c.Kind == KindNetwork && c.Action == ActionBlocked {
+			if on, err := r.Engine.Attached(ctx, c.Object); err == nil {
+				c.attached(stack.Name, on)
+			}
+		}
+	}
+	return plan, seen, nil
 }
 
 // Pass observes, compares, applies, waits for convergence and verifies.
