@@ -38,6 +38,7 @@ type Verdict struct {
 // moment its process starts, so a process that dies at once would pass.
 const (
 	settle        = 2 * time.Second
+	settleMost    = 6 * time.Second  // on a node that takes long to start a task
 	settleAfter   = 12 * time.Second // once it has failed before
 	unschedulable = 20 * time.Second
 	loopFailures  = 3
@@ -359,16 +360,32 @@ func (j *judging) upFor() time.Duration {
 	return j.now.Sub(youngest)
 }
 
+// settle is how long a task must run to count. A busy node tells late that a
+// process has died, so one that took long to start is watched for longer; one
+// with a health check has shown already that it lives.
+func (j *judging) settle() time.Duration {
+	need := settle
+	if c := j.s.Spec.TaskTemplate.ContainerSpec; c != nil && c.Healthcheck != nil && len(c.Healthcheck.Test) > 0 && c.Healthcheck.Test[0] != "NONE" {
+		return need
+	}
+	for _, t := range j.current {
+		if t.Status.State == swarm.TaskStateRunning {
+			need = max(need, min(t.Status.Timestamp.Sub(t.CreatedAt)/2, settleMost))
+		}
+	}
+	return need
+}
+
 func (j *judging) settling() *Verdict {
 	if j.desired == 0 {
 		return nil
 	}
-	need := settle
+	need := j.settle()
 	if len(j.failures) > 0 {
 		need = settleAfter
 	}
 	if j.upFor() >= need {
 		return nil
 	}
-	return &Verdict{State: Progressing, Reason: "settling", Message: fmt.Sprintf("%d of %d running, watched for %s%s", j.running, j.desired, need, j.lastError())}
+	return &Verdict{State: Progressing, Reason: "settling", Message: fmt.Sprintf("%d of %d running, watched for %s%s", j.running, j.desired, need.Round(100*time.Millisecond), j.lastError())}
 }

@@ -85,6 +85,8 @@ func TestJudge(t *testing.T) {
 		{"global", scene{spec: swarm.ServiceSpec{Mode: swarm.ServiceMode{Global: &swarm.GlobalService{}}},
 			tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "running", time.Minute)}}, time.Time{}, Converged, "converged", "2 of 2 running"},
 		{"too young", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "running", time.Second)}}, ago(time.Minute), Progressing, "settling", "watched for 2s"},
+		{"on a busy node", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "running", 4*time.Second, func(t *swarm.Task) { t.CreatedAt = noon.Add(-14 * time.Second) })}}, ago(time.Minute), Progressing, "settling", "watched for 5s"},
+		{"after a long pull", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "running", 7*time.Second, func(t *swarm.Task) { t.CreatedAt = noon.Add(-time.Hour) })}}, ago(time.Minute), Converged, "converged", "1 of 1"},
 		{"young after a failure", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "running", 5*time.Second), fail("b", 6*time.Second)}}, ago(time.Minute), Progressing, "settling", "watched for 12s"},
 		{"recovered", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "running", 20*time.Second), fail("b", 30*time.Second), fail("c", 40*time.Second), fail("d", 50*time.Second)}}, ago(time.Minute), Converged, "converged", "1 of 1"},
 		{"starting", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "preparing", time.Second)}}, ago(time.Minute), Progressing, "starting", "1 of 2 running, preparing"},

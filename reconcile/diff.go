@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/swarm"
 
 	"github.com/swarmward/swarmward/spec"
@@ -85,7 +86,7 @@ func (x *diffing) sort() {
 }
 
 func (x *diffing) service(s spec.Service) {
-	want := x.resolved(s.Spec)
+	want := x.digested(x.resolved(s.Spec))
 	live, ok := x.seen.Services[want.Name]
 	change := Change{Kind: KindService, Name: s.Key, Object: want.Name}
 	if !ok {
@@ -112,6 +113,9 @@ func (x *diffing) service(s spec.Service) {
 	hash := SpecHash(merged)
 	change.Action, change.Fields = ActionUpdate, withoutEcho(w.changes)
 	change.Cause = cause(live.Spec, hash)
+	if movedTag(change.Fields, live.Spec, merged) && SpecHash(live.Spec) == hash {
+		change.Cause = "its tag points at another image now"
+	}
 	if note := rolledBackNote(live.UpdateStatus); note != "" {
 		change.Notes = append(change.Notes, note)
 	}
@@ -160,13 +164,33 @@ func terminal(s swarm.UpdateState) bool {
 // queries says whether the registry is asked for the digest, in the words of
 // docker stack deploy's --resolve-image.
 func (x *diffing) queries(changes []FieldChange) bool {
-	switch x.stack.Settings.Images.Resolve {
-	case "always":
-		return true
-	case "never":
-		return false
+	return x.stack.Settings.Images.Resolve != "never" && slices.ContainsFunc(changes, func(c FieldChange) bool { return strings.HasSuffix(c.Path, ".image") })
+}
+
+// digested is s with its image pinned to what the tag points at now, for a stack
+// that follows its tags.
+func (x *diffing) digested(s swarm.ServiceSpec) swarm.ServiceSpec {
+	image := ImageOf(s)
+	digest, ok := x.seen.Digests[image]
+	if !ok {
+		if why, asked := x.seen.Unresolved[image]; asked {
+			x.plan.Warnings = append(x.plan.Warnings, fmt.Sprintf("services.%s.image: the registry could not say what %s is now, so what runs is kept: %s", strings.TrimPrefix(s.Name, x.stack.Name+"_"), image, why))
+		}
+		return s
 	}
-	return slices.ContainsFunc(changes, func(c FieldChange) bool { return strings.HasSuffix(c.Path, ".image") })
+	ref, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		return s
+	}
+	c := *s.TaskTemplate.ContainerSpec
+	c.Image = reference.FamiliarString(reference.TagNameOnly(ref)) + "@" + digest
+	s.TaskTemplate.ContainerSpec = &c
+	return s
+}
+
+// movedTag: the image is another one under the same name and tag.
+func movedTag(changes []FieldChange, live, merged swarm.ServiceSpec) bool {
+	return len(changes) == 1 && strings.HasSuffix(changes[0].Path, ".image") && ImageOf(live) == ImageOf(merged)
 }
 
 // cause compares the live spec, the one that was written last and the one that

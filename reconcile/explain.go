@@ -47,21 +47,22 @@ func logs(before string) func(*judging, swarm.Task) string {
 	return func(j *judging, _ swarm.Task) string { return before + "docker service logs " + j.s.Spec.Name }
 }
 
-func imageOf(s swarm.ServiceSpec) string {
+// ImageOf is the service's image as it was asked for, without the digest that
+// the Engine may have pinned beside the tag.
+func ImageOf(s swarm.ServiceSpec) string {
 	if s.TaskTemplate.ContainerSpec == nil {
 		return ""
 	}
-	image, _, _ := strings.Cut(s.TaskTemplate.ContainerSpec.Image, "@")
-	return image
+	return formatImage(reflect.ValueOf(s.TaskTemplate.ContainerSpec.Image))
 }
 
 func imageRemedy(j *judging, t swarm.Task) string {
-	return fmt.Sprintf("check the name, the tag and the registry: docker pull %s on %s", imageOf(j.s.Spec), j.nodeName(t.NodeID))
+	return fmt.Sprintf("check the name, the tag and the registry: docker pull %s on %s", ImageOf(j.s.Spec), j.nodeName(t.NodeID))
 }
 
 // imageElsewhere tells which nodes run tasks of that image, and so have it.
 func imageElsewhere(j *judging, t swarm.Task) string {
-	image, have := imageOf(j.s.Spec), map[string]bool{}
+	image, have := ImageOf(j.s.Spec), map[string]bool{}
 	for _, list := range j.seen.Tasks {
 		for _, other := range list {
 			c := other.Spec.ContainerSpec

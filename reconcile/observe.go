@@ -28,6 +28,10 @@ type Observed struct {
 	// UpToDate has the ids of the tasks that the Swarm itself counts as made
 	// from their service's current spec.
 	UpToDate map[string]bool
+	// Digests has what the registries say that the tags of the stack's images
+	// point at, for a stack that follows its tags; Unresolved, why one could not
+	// be asked. Both by image, as the spec names it.
+	Digests, Unresolved map[string]string
 }
 
 // Self is the manager that answered.

@@ -129,6 +129,10 @@ func (o *operator) clear(stack string) {
 		o.docker("service", "rm", name)
 	}
 	eventually(o.t, "tasks of "+stack+" are gone", func() bool {
+		// The Engine leaves the containers of a job that failed where they are.
+		for _, id := range strings.Fields(o.docker("ps", "-aq", "--filter", "status=exited", "--filter", "label=com.docker.stack.namespace="+stack)) {
+			_, _ = o.node.Docker(context.WithoutCancel(o.t.Context()), "rm", "-f", id) // or it goes by itself
+		}
 		return o.docker("ps", "-aq", "--filter", "label=com.docker.stack.namespace="+stack) == ""
 	})
 	for _, kind := range []string{"secret", "config", "network"} {

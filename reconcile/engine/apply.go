@@ -52,7 +52,9 @@ func (e *Engine) createService(ctx context.Context, w reconcile.CreateService) e
 	if err != nil {
 		return err
 	}
-	r, err := e.api.ServiceCreate(ctx, sp, swarm.ServiceCreateOptions{QueryRegistry: w.Query})
+	r, err := e.api.ServiceCreate(ctx, sp, swarm.ServiceCreateOptions{
+		QueryRegistry: w.Query, EncodedRegistryAuth: e.registryAuth(ctx, reconcile.ImageOf(sp)),
+	})
 	e.warn(w.Spec.Name, r.Warnings)
 	return e.explain("create", err)
 }
@@ -72,7 +74,9 @@ func (e *Engine) updateService(ctx context.Context, w reconcile.UpdateService) e
 	if err != nil {
 		return err
 	}
-	r, err := e.api.ServiceUpdate(ctx, w.ID, w.Version, sp, swarm.ServiceUpdateOptions{QueryRegistry: w.Query})
+	r, err := e.api.ServiceUpdate(ctx, w.ID, w.Version, sp, swarm.ServiceUpdateOptions{
+		QueryRegistry: w.Query, EncodedRegistryAuth: e.registryAuth(ctx, reconcile.ImageOf(sp)),
+	})
 	e.warn(w.Spec.Name, r.Warnings)
 	return e.explain("update", err)
 }

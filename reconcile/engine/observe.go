@@ -15,7 +15,8 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
-// Observe makes nine read-only calls, whatever the size of the stack.
+// Observe makes nine read-only calls, whatever the size of the stack, and one
+// more for each image of a stack that follows its tags.
 func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Observed, error) {
 	info, err := e.preflight(ctx)
 	if err != nil {
@@ -46,6 +47,10 @@ func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Obs
 	g.Go(func() (err error) {
 		configs, err = e.api.ConfigList(ctx, swarm.ConfigListOptions{})
 		return e.explain("configs", err)
+	})
+	g.Go(func() error {
+		o.Digests, o.Unresolved = e.digests(ctx, stack)
+		return nil
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
