@@ -21,6 +21,7 @@ require (
 	github.com/sirupsen/logrus v1.10.2
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.9
+	github.com/traefik/paerser v0.2.2
 	github.com/xhit/go-str2duration/v2 v2.1.0
 	golang.org/x/crypto v0.58.0
 	golang.org/x/sync v0.24.0

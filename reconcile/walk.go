@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/swarmward/swarmward/spec"
 )
 
 // walker compares two values of one type field by field, and builds the value
@@ -140,7 +142,7 @@ func (w *walker) maps(f field, userPath string, impact fieldImpact, live, want r
 			}
 			continue
 		}
-		w.record(path, impact, f.secretive && soundsSecret(k), mapText(l), mapText(v))
+		w.record(path, impact, f.secretive && spec.SoundsSecret(k), mapText(l), mapText(v))
 		if v.IsValid() {
 			out.SetMapIndex(key, v)
 		}
@@ -270,12 +272,6 @@ func (w *walker) record(path string, impact fieldImpact, secret bool, old, new *
 
 // ours says whether a label is swarmward's own bookkeeping.
 func ours(key string) bool { return strings.HasPrefix(key, labelPrefix) }
-
-var secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|api_?key|private_?key|basicauth|digestauth|(^|_)(key|auth|dsn)$`)
-
-// soundsSecret says whether a variable or label of that name is likely to hold
-// a secret, so that its value is better not shown.
-func soundsSecret(key string) bool { return secretName.MatchString(key) }
 
 func text(s string) *string { return &s }
 

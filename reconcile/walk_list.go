@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/swarmward/swarmward/spec"
 )
 
 // keyedList keeps the live order: what is equal stays in its place, since a
@@ -22,7 +24,7 @@ func (w *walker) keyedList(f field, goPath, userPath string, impact fieldImpact,
 		case w.skips(path):
 			out = reflect.Append(out, has[k])
 		default:
-			w.record(path, impact, f.secretive && soundsSecret(k), f.elementText(has[k]), nil)
+			w.record(path, impact, f.secretive && spec.SoundsSecret(k), f.elementText(has[k]), nil)
 		}
 	}
 	for _, k := range order {
@@ -34,7 +36,7 @@ func (w *walker) keyedList(f field, goPath, userPath string, impact fieldImpact,
 			w.record(path, impact, false, nil, text("present"))
 			w.element(f, goPath+"[]", k, path, impact, reflect.Zero(e.Type()), e)
 		} else {
-			w.record(path, impact, f.secretive && soundsSecret(k), nil, f.elementText(e))
+			w.record(path, impact, f.secretive && spec.SoundsSecret(k), nil, f.elementText(e))
 		}
 		out = reflect.Append(out, wanted[k])
 	}
@@ -53,7 +55,7 @@ func (w *walker) element(f field, goPath, key, path string, impact fieldImpact, 
 	if w.skips(path) || live.Interface() == want.Interface() {
 		return live
 	}
-	w.record(path, impact, f.secretive && soundsSecret(key), f.elementText(live), f.elementText(want))
+	w.record(path, impact, f.secretive && spec.SoundsSecret(key), f.elementText(live), f.elementText(want))
 	return want
 }
 

@@ -236,15 +236,3 @@ func TestHashOfReferencesAndSecrets(t *testing.T) {
 		t.Error("a sensitive value does not change the hash")
 	}
 }
-
-func TestSoundsSecret(t *testing.T) {
-	for name, want := range map[string]bool{
-		"DB_PASSWORD": true, "API_KEY": true, "apikey": true, "TOKEN": true, "GITHUB_AUTH": true, "KEY": true,
-		"traefik.http.middlewares.a.basicauth.users": true,
-		"LOG_LEVEL": false, "traefik.http.routers.centrifugo-private.rule": false, "KEYBOARD": false, "AUTHOR": false,
-	} {
-		if soundsSecret(name) != want {
-			t.Errorf("%s: %v", name, !want)
-		}
-	}
-}

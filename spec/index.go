@@ -2,6 +2,7 @@ package spec
 
 import (
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -13,8 +14,9 @@ type index struct {
 }
 
 // find is the position of a path, or of the nearest thing above it that is
-// written down. An element of a list is named by its number or by its text
-// (networks: [a]) or source (secrets: [{source: a}]).
+// written down. An element of a list is named by its number, by its text
+// (networks: [a]), by what stands before its = (labels: [a=b]) or by its
+// source (secrets: [{source: a}]).
 func (x *index) find(path ...string) position {
 	best, depth := position{}, 0
 	if len(x.docs) > 0 {
@@ -91,7 +93,7 @@ func element(n *yaml.Node, step string) (key, value *yaml.Node) {
 		}
 		switch item.Kind {
 		case yaml.ScalarNode:
-			if item.Value == step {
+			if item.Value == step || strings.HasPrefix(item.Value, step+"=") {
 				return item, item
 			}
 		case yaml.MappingNode:

@@ -48,6 +48,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	l.checkFiles()
 	l.name()
 	settings := readSettings(l.index.docs, l.report)
+	l.report.off = settings.Lint.Off
 
 	m, err := l.compose(ctx)
 	if ctx.Err() != nil {
@@ -75,6 +76,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	stack.Settings = settings
 	stack.Revision = l.revision(m)
 	stack.Warnings = l.report.warnings(l.index.docs)
+	stack.Lint = lint(l, m, stack)
 	return stack, nil
 }
 

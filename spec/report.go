@@ -14,6 +14,7 @@ type report struct {
 	// bad holds keys and values that a finding condemns. What is left without
 	// them is still loaded, so that the later steps find their problems too.
 	bad map[*yaml.Node]bool
+	off []string // rules whose warnings are not wanted
 }
 
 func newReport() *report {
@@ -59,7 +60,9 @@ func (r *report) invalid(docs []*document) *Invalid {
 			order[d.name] -= len(docs) // before what it includes
 		}
 	}
-	sorted := slices.Clone(r.findings)
+	sorted := slices.DeleteFunc(slices.Clone(r.findings), func(f Finding) bool {
+		return f.Severity == SeverityWarning && slices.Contains(r.off, f.Rule)
+	})
 	slices.SortStableFunc(sorted, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(a.Severity, b.Severity), // error sorts before warning

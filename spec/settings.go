@@ -47,7 +47,7 @@ func readSettings(docs []*document, r *report) Settings {
 		"allow":   d.texts(&out.Allow),
 		"timeout": d.duration(&out.Timeout),
 		"lint": func(s *setting, path string) {
-			d.mapping(s, path, fields{"off": d.texts(&out.Lint.Off)})
+			d.mapping(s, path, fields{"off": d.rules(&out.Lint.Off)})
 		},
 	})
 	return out

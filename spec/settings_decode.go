@@ -185,6 +185,19 @@ func (d *decoder) texts(into *[]string) decode {
 	})
 }
 
+// rules decodes names of rules that can be silenced.
+func (d *decoder) rules(into *[]string) decode {
+	return d.list(func(s *setting, path string) {
+		var name string
+		d.text(&name)(s, path)
+		known := SilenceableRules()
+		if s.node.Kind == yaml.ScalarNode && !slices.Contains(known, name) {
+			d.fail(s, path, "there is no rule "+quoteUnless(s.interpolated, name), didYouMean(name, known, "the rules are "+strings.Join(known, ", ")))
+		}
+		*into = append(*into, name)
+	})
+}
+
 // list decodes a list, or a single value as a list of one.
 func (d *decoder) list(item decode) decode {
 	return func(s *setting, path string) {

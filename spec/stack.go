@@ -41,6 +41,7 @@ type Stack struct {
 	// nothing is removed.
 	Partial  []string  `json:",omitempty"`
 	Warnings []Finding // what validation found that does not stop the stack
+	Lint     []Finding `json:"-"` // what is valid and most likely not meant so; see LintRules
 }
 
 // Condition says what a dependent service waits for.
@@ -113,7 +114,7 @@ type Images struct {
 	Resolve string // changed (default), always or never
 }
 
-// Lint silences lint rules by name.
+// Lint silences the warnings of rules; see SilenceableRules.
 type Lint struct {
 	Off []string
 }

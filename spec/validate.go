@@ -28,7 +28,7 @@ func validate(l *loading, m *model, settings Settings) {
 		s := m.project.Services[name]
 		v.service(name, s)
 		v.references(name, s)
-		v.dependsOn(name, s)
+		v.dependsOn(name, s, settings)
 		v.files(name, s)
 		v.deploy(name, s)
 		v.mounts(name, s)
@@ -146,8 +146,13 @@ func (v validator) references(name string, s types.ServiceConfig) {
 	}
 }
 
-func (v validator) dependsOn(name string, s types.ServiceConfig) {
+func (v validator) dependsOn(name string, s types.ServiceConfig, settings Settings) {
 	for _, key := range slices.Sorted(maps.Keys(s.DependsOn)) {
+		if on, ok := v.project.Services[key]; ok && s.DependsOn[key].Condition == types.ServiceConditionHealthy && !canBeHealthy(key, on, settings) {
+			v.order("never-healthy", "service "+key+" has neither a health check in the file nor a check of swarmward's, so nothing says when it is healthy",
+				"give it a healthcheck: (repeat the image's own, which cannot be seen here) or a check under "+settingsKey+".checks, or wait for service_started",
+				"services", name, "depends_on", key, "condition")
+		}
 		if _, ok := v.project.Services[key]; ok || !s.DependsOn[key].Required || v.l.condemned("services", key) {
 			continue
 		}
@@ -157,6 +162,13 @@ func (v validator) dependsOn(name string, s types.ServiceConfig) {
 		}
 		v.order("unknown-service", "there is no service "+key+" in the spec", remedy, "services", name, "depends_on", key)
 	}
+}
+
+// canBeHealthy reports whether something can say that a service is healthy.
+func canBeHealthy(name string, s types.ServiceConfig, settings Settings) bool {
+	h := s.HealthCheck
+	tested := h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
+	return tested || slices.ContainsFunc(settings.Checks, func(c Check) bool { return c.Target().Service == name })
 }
 
 // cycles reports each circle of dependencies once.

@@ -40,7 +40,7 @@ func (a *app) validate(cmd *cobra.Command, strict bool) error {
 		case err != nil:
 			return err
 		default:
-			findings = append(findings, s.Warnings...)
+			findings = append(append(findings, s.Warnings...), s.Lint...)
 			stacks = append(stacks, s)
 		}
 	}
@@ -62,7 +62,7 @@ func (a *app) validate(cmd *cobra.Command, strict bool) error {
 		}
 	} else {
 		for _, f := range findings {
-			fmt.Fprintf(a.err, "%s: %s\n", f.Severity, f)
+			fmt.Fprintf(a.err, "%s: %s%s\n", f.Severity, f, silencer(f))
 		}
 		for _, s := range stacks {
 			fmt.Fprintf(a.out, "%s: stack %s is valid: %s\n", s.Files[0], s.Name, contents(s))
@@ -72,6 +72,14 @@ func (a *app) validate(cmd *cobra.Command, strict bool) error {
 		return exitCode(reconcile.ExitError)
 	}
 	return nil
+}
+
+// silencer is the name that switches a warning off.
+func silencer(f spec.Finding) string {
+	if f.Severity != spec.SeverityWarning {
+		return ""
+	}
+	return " [" + f.Rule + "]"
 }
 
 func contents(s *spec.Stack) string {
