@@ -133,11 +133,6 @@ func (t linter) mounts(name string, s types.ServiceConfig) {
 			t.warn("mount-relative", "the target is no absolute path, and the Engine refuses the tasks one by one", "begin it with a slash", at...)
 		}
 	}
-	for i, tmpfs := range s.Tmpfs {
-		if target, _, _ := strings.Cut(tmpfs, ":"); target != "" && !path.IsAbs(target) {
-			t.warn("mount-relative", "the target is no absolute path, and the Engine refuses the tasks one by one", "begin it with a slash", "services", name, "tmpfs", strconv.Itoa(i))
-		}
-	}
 }
 
 // Databases of which two on one folder destroy it, or refuse to start.

@@ -18,15 +18,13 @@ var redisPassword = regexp.MustCompile(`(?im)requirepass|aclfile|^\s*(user|inclu
 func (t linter) redis(name string, s types.ServiceConfig) {
 	t.redisHealthCheck(name, s)
 	base, _, _ := splitImage(s.Image)
-	if !slices.Contains(redisImages, base) || !published(s) || t.redisGuarded(s) {
+	if !slices.Contains(redisImages, base) || len(s.Ports) == 0 || t.redisGuarded(s) {
 		return
 	}
 	t.warn("redis-no-password", "Redis is published and asks for no password: whoever reaches the port reads and writes everything",
 		"give it a config file with `requirepass {{ secret \"redis_password\" }}` and template_driver golang, and run redis-server with it",
 		"services", name, "ports")
 }
-
-func published(s types.ServiceConfig) bool { return len(s.Ports) > 0 }
 
 // redisGuarded reports whether a password is set, or may be set somewhere that
 // the spec does not show.
@@ -36,7 +34,7 @@ func (t linter) redisGuarded(s types.ServiceConfig) bool {
 		return true
 	}
 	for name, value := range s.Environment {
-		if SoundsSecret(name) && (value == nil || *value != "") || value != nil && redisPassword.MatchString(*value) {
+		if SoundsSecret(name) && !strings.Contains(name, "EMPTY") && (value == nil || *value != "") || value != nil && redisPassword.MatchString(*value) {
 			return true
 		}
 	}
@@ -91,7 +89,7 @@ func (t linter) redisHealthCheck(name string, s types.ServiceConfig) {
 	if s.HealthCheck == nil || s.HealthCheck.Disable {
 		return
 	}
-	test := strings.Join(s.HealthCheck.Test, " ") + " "
+	test := strings.ReplaceAll(strings.Join(s.HealthCheck.Test, " ")+" ", "||", "or")
 	if redisCLI.MatchString(test) && !answerRead.MatchString(test) {
 		t.warn("healthcheck-redis-cli", "redis-cli exits with 0 whatever Redis answers, NOAUTH and LOADING included",
 			"look at the answer: redis-cli -e ping | grep -q PONG", "services", name, "healthcheck", "test")

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,6 +62,12 @@ func (v validator) deploy(name string, s types.ServiceConfig) {
 			v.fail("resources", "the memory is less than the 4M that Swarm asks for", "write at least 4M", at("deploy", "resources", key, "memory")...)
 		}
 	}
+	for i, c := range d.Placement.Constraints {
+		if _, value := splitConstraint(c); !constraintValue.MatchString(value) && !v.l.report.has("undefined-variable") {
+			v.fail("constraint", "this is not a constraint, and Swarm refuses it", "write KEY == VALUE or KEY != VALUE, the value of letters, digits and -_.:/",
+				v.l.item(i, len(d.Placement.Constraints), at("deploy", "placement", "constraints")...)...)
+		}
+	}
 	if strings.EqualFold(d.EndpointMode, "dnsrr") {
 		for i, p := range s.Ports {
 			if p.Mode != "host" {
@@ -70,6 +77,9 @@ func (v validator) deploy(name string, s types.ServiceConfig) {
 		}
 	}
 }
+
+// What Swarm takes as the value of a constraint.
+var constraintValue = regexp.MustCompile(`^(?i)[a-z0-9:\-_\s.*()?+\[\]\\^$|/]+$`)
 
 // item is the place of an element of a list of n; of the list alone when as
 // many are not written there, because a range of ports has become several or
