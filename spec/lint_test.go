@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/swarmward/swarmward/spec"
@@ -103,7 +104,7 @@ func TestLint(t *testing.T) {
 func lintArchive(t *testing.T, archive *txtar.Archive) []spec.Finding {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	o := spec.Options{Files: []string{"spec.yaml"}}
+	o := spec.Options{Files: []string{"spec.yaml"}, Name: "a"}
 	for _, f := range archive.Files {
 		data := guideExamples.Replace(string(f.Data))
 		if f.Name == "env" {
@@ -119,4 +120,69 @@ func lintArchive(t *testing.T, archive *txtar.Archive) []spec.Finding {
 		t.Fatal(err)
 	}
 	return stack.Lint
+}
+
+// A file that was written for docker stack deploy is linted like any other,
+// and each rule can be silenced.
+func TestLintIsTheSameForLegacyFilesAndCanBeSilenced(t *testing.T) {
+	archives, err := filepath.Glob("testdata/lint/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no test data", err)
+	}
+	for _, path := range archives {
+		rule := strings.TrimSuffix(filepath.Base(path), ".txtar")
+		t.Run(rule, func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+			main := &archive.Files[slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "spec.yaml" })]
+			original := string(main.Data)
+			current := lintArchive(t, archive)
+			main.Data = []byte(strings.Replace(original, "name: a\n", "version: '3.8'\n", 1))
+			legacy := lintArchive(t, archive)
+			if diff := cmp.Diff(current, legacy); diff != "" {
+				t.Errorf("a legacy file is linted differently (-current +legacy):\n%s", diff)
+			}
+			if strings.Contains(original, "x-swarmward") {
+				return // says already what is off
+			}
+			main.Data = []byte(original + "x-swarmward: {lint: {off: [" + rule + "]}}\n")
+			want := slices.DeleteFunc(slices.Clone(current), func(f spec.Finding) bool { return f.Rule == rule })
+			if diff := cmp.Diff(want, lintArchive(t, archive), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s silenced (-want +got):\n%s", rule, diff)
+			}
+		})
+	}
+}
+
+func TestExampleIsClean(t *testing.T) {
+	stack, err := spec.Load(t.Context(), spec.Options{Files: []string{"../desired-state.yaml"}, Environ: exampleEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range slices.Concat(stack.Warnings, stack.Lint) {
+		t.Error(f)
+	}
+}
+
+// Every warning can be silenced by the name it carries.
+func TestEveryWarningIsSilenceable(t *testing.T) {
+	wants, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(wants) == 0 {
+		t.Fatal("no test data", err)
+	}
+	warning := regexp.MustCompile(`(?m)^warning ([a-z-]+): `)
+	for _, path := range wants {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range warning.FindAllStringSubmatch(string(data), -1) {
+			if !slices.Contains(spec.SilenceableRules(), m[1]) {
+				t.Errorf("%s: %s cannot be silenced", path, m[1])
+			}
+		}
+	}
 }

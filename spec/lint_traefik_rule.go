@@ -172,25 +172,31 @@ func admits(e ast.Expr, path string) (yes, no bool) {
 	return true, true
 }
 
-func pathMatches(name string, values []string, path string) (yes, no bool) {
-	test := func(string) bool { return false }
-	switch name {
-	case "clientip":
+// pathMatches is admits for a matcher and its values; several in one are any
+// of them.
+func pathMatches(matcher string, values []string, path string) (yes, no bool) {
+	if matcher == "clientip" {
 		return false, true
-	case "path":
-		test = func(v string) bool { return v == path }
-	case "pathprefix":
-		test = func(v string) bool { return strings.HasPrefix(path, v) }
-	case "pathregexp":
-		for _, v := range values {
-			if _, err := regexp.Compile(v); err != nil {
+	}
+	for _, v := range values {
+		match := false
+		switch matcher {
+		case "path":
+			match = path == v
+		case "pathprefix":
+			match = strings.HasPrefix(path, v)
+		case "pathregexp":
+			re, err := regexp.Compile(v)
+			if err != nil {
 				return true, true
 			}
+			match = re.MatchString(path)
+		default:
+			return true, true
 		}
-		test = func(v string) bool { return regexp.MustCompile(v).MatchString(path) }
-	default:
-		return true, true
+		if match {
+			return true, false
+		}
 	}
-	found := slices.ContainsFunc(values, test)
-	return found, !found
+	return false, true
 }

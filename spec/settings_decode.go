@@ -192,7 +192,11 @@ func (d *decoder) rules(into *[]string) decode {
 		d.text(&name)(s, path)
 		known := SilenceableRules()
 		if s.node.Kind == yaml.ScalarNode && !slices.Contains(known, name) {
-			d.fail(s, path, "there is no rule "+quoteUnless(s.interpolated, name), didYouMean(name, known, "the rules are "+strings.Join(known, ", ")))
+			message := "there is no rule " + strconv.Quote(name)
+			if s.interpolated {
+				message = "the variable holds no rule's name"
+			}
+			d.fail(s, path, message, didYouMean(name, known, "the rules are "+strings.Join(known, ", ")))
 		}
 		*into = append(*into, name)
 	})

@@ -32,8 +32,45 @@ func TestReadmeSpecs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := spec.Load(t.Context(), spec.Options{Files: []string{filepath.Join(dir, "spec.yaml")}}); err != nil {
+		stack, err := spec.Load(t.Context(), spec.Options{Files: []string{filepath.Join(dir, "spec.yaml")}})
+		if err != nil {
 			t.Errorf("%v\nin\n%s", err, b[1])
+			continue
+		}
+		for _, f := range stack.Lint {
+			t.Errorf("%s\nin\n%s", f, b[1])
+		}
+	}
+}
+
+// The README's table of rules is the one in the code, and names what else can
+// be silenced.
+func TestReadmeLint(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(text), "\n## Lint\n")
+	if !ok {
+		t.Fatal("no section Lint")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	var want strings.Builder
+	silenceable := map[string]bool{}
+	for _, name := range spec.SilenceableRules() {
+		silenceable[name] = true
+	}
+	want.WriteString("| rule | what is wrong |\n|---|---|\n")
+	for _, r := range spec.LintRules() {
+		want.WriteString("| `" + r.Name + "` | " + r.Text + " |\n")
+		delete(silenceable, r.Name)
+	}
+	if !strings.Contains(section, want.String()) {
+		t.Errorf("the table is not\n%s", want.String())
+	}
+	for name := range silenceable {
+		if !strings.Contains(section, "`"+name+"`") {
+			t.Errorf("the section does not name %s", name)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,11 +18,38 @@ func (a *app) validateCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Load and check the spec; needs no Swarm",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.validate(cmd, strict) },
+		Long: `Load the spec, report everything that is wrong with it, and lint it: what Swarm,
+Traefik, Redis and Centrifugo take in silence and then do not do. Errors fail;
+warnings fail with --strict. A warning ends with the name of its rule in
+brackets, and x-swarmward.lint.off, a list of names, silences it.
+
+What lint looks for:
+` + lintRules(),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.validate(cmd, strict) },
 	}
-	cmd.Flags().BoolVar(&strict, "strict", false, "warnings fail too")
+	cmd.Flags().BoolVar(&strict, "strict", false, "warnings fail too, those of lint included")
 	return cmd
+}
+
+// lintRules are the names of the rules, in lines of a terminal's width.
+func lintRules() string {
+	var out strings.Builder
+	width := 0
+	for i, r := range spec.LintRules() {
+		switch {
+		case i > 0 && width+len(r.Name) > 74:
+			out.WriteString(",\n  ")
+			width = 0
+		case i > 0:
+			out.WriteString(", ")
+		default:
+			out.WriteString("  ")
+		}
+		out.WriteString(r.Name)
+		width += len(r.Name) + 2
+	}
+	return out.String()
 }
 
 func (a *app) validate(cmd *cobra.Command, strict bool) error {
