@@ -74,6 +74,19 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 	if n.Kind != yaml.MappingNode {
 		return nil, nil
 	}
+	merged := false
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		merged = merged || key.Tag == "!!merge"
+		if key.Value == step && key.Tag != "!!merge" {
+			if value := deref(n.Content[i+1]); value != nil {
+				return key, value
+			}
+		}
+	}
+	if !merged {
+		return nil, nil
+	}
 	for _, e := range entries(n) {
 		if e.key.Value == step {
 			return e.key, e.value

@@ -104,7 +104,7 @@ func TestLint(t *testing.T) {
 func lintArchive(t *testing.T, archive *txtar.Archive) []spec.Finding {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	o := spec.Options{Files: []string{"spec.yaml"}, Name: "a"}
+	o := spec.Options{Files: []string{"spec.yaml"}, Name: "a", Lint: true}
 	for _, f := range archive.Files {
 		data := guideExamples.Replace(string(f.Data))
 		if f.Name == "env" {
@@ -158,7 +158,7 @@ func TestLintIsTheSameForLegacyFilesAndCanBeSilenced(t *testing.T) {
 }
 
 func TestExampleIsClean(t *testing.T) {
-	stack, err := spec.Load(t.Context(), spec.Options{Files: []string{"../desired-state.yaml"}, Environ: exampleEnv})
+	stack, err := spec.Load(t.Context(), spec.Options{Files: []string{"../desired-state.yaml"}, Environ: exampleEnv, Lint: true})
 	if err != nil {
 		t.Fatal(err)
 	}

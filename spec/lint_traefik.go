@@ -38,9 +38,10 @@ func (t linter) traefik() {
 		t.serverPorts(r)
 		all = append(all, r)
 	}
+	defined := middlewares(all)
 	for _, r := range all {
-		t.routers(r, all)
-		t.centrifugoExposed(r, all)
+		t.routers(r, defined)
+		t.centrifugoExposed(r, defined)
 	}
 	t.duplicates(all)
 }

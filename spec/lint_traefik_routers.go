@@ -10,13 +10,13 @@ import (
 
 // routers looks at each router of a service: its rule, where it leads, and
 // what it passes through.
-func (t linter) routers(r routed, all []routed) {
+func (t linter) routers(r routed, defined map[string]*traefikMiddleware) {
 	if http := r.config.HTTP; http != nil {
 		for _, name := range slices.Sorted(maps.Keys(http.Routers)) {
 			router, at := http.Routers[name], traefikPrefix+"http.routers."+name+"."
 			t.rule(r, at, router.Rule, router.RuleSyntax, httpMatchers)
 			t.routerService(r, at, router.Service, slices.Sorted(maps.Keys(http.Services)))
-			t.middlewareNames(r, at, router.Middlewares, all)
+			t.middlewareNames(r, at, router.Middlewares, defined)
 		}
 	}
 	if tcp := r.config.TCP; tcp != nil {
@@ -56,18 +56,10 @@ func (t linter) routerService(r routed, at, service string, defined []string) {
 
 // middlewareNames reports names that are nearly those of the stack. Any other
 // may be defined elsewhere.
-func (t linter) middlewareNames(r routed, at string, names []string, all []routed) {
-	defined := map[string]bool{}
-	for _, other := range all {
-		if other.config.HTTP != nil {
-			for name := range other.config.HTTP.Middlewares {
-				defined[name] = true
-			}
-		}
-	}
+func (t linter) middlewareNames(r routed, at string, names []string, defined map[string]*traefikMiddleware) {
 	for _, written := range names {
 		name, ours := ownName(written)
-		if !ours || defined[name] {
+		if !ours || defined[name] != nil {
 			continue
 		}
 		if near := nearest(name, slices.Sorted(maps.Keys(defined))); near != "" {
@@ -86,16 +78,16 @@ func ownName(written string) (name string, ours bool) {
 
 // centrifugoExposed reports a router that leads a stranger to what is for the
 // operator and the application alone.
-func (t linter) centrifugoExposed(r routed, all []routed) {
+func (t linter) centrifugoExposed(r routed, defined map[string]*traefikMiddleware) {
 	if !isCentrifugo(r.spec) || r.config.HTTP == nil || t.internalPort(r) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.config.HTTP.Routers)) {
 		router := r.config.HTTP.Routers[name]
-		if router.Rule == "" || guarded(router.Middlewares, all, 0) {
+		if router.Rule == "" || guarded(router.Middlewares, defined, 0) {
 			continue
 		}
-		if own := r.config.HTTP.Services[r.leadsTo(*router)]; own == nil || guarded(own.Middlewares, all, 0) {
+		if own := r.config.HTTP.Services[r.leadsTo(*router)]; own == nil || guarded(own.Middlewares, defined, 0) {
 			continue
 		}
 		rule, message, _ := parseRule(router.Rule, httpMatchers)
@@ -138,28 +130,30 @@ func (t linter) internalPort(r routed) bool {
 
 // guarded reports whether a middleware among those keeps strangers out, or may
 // do so because the stack does not define it.
-func guarded(names []string, all []routed, depth int) bool {
+func guarded(names []string, defined map[string]*traefikMiddleware, depth int) bool {
 	for _, written := range names {
 		name, ours := ownName(written)
-		m := middleware(name, all)
+		m := defined[name]
 		if !ours || m == nil || depth > maxMergeDepth {
 			return true
 		}
 		if m.IPAllowList != nil || m.IPWhiteList != nil || m.ForwardAuth != nil || m.BasicAuth != nil || m.DigestAuth != nil || len(m.Plugin) > 0 {
 			return true
 		}
-		if m.Chain != nil && guarded(m.Chain.Middlewares, all, depth+1) {
+		if m.Chain != nil && guarded(m.Chain.Middlewares, defined, depth+1) {
 			return true
 		}
 	}
 	return false
 }
 
-func middleware(name string, all []routed) *traefikMiddleware {
+// middlewares are those that the labels of all services define.
+func middlewares(all []routed) map[string]*traefikMiddleware {
+	out := map[string]*traefikMiddleware{}
 	for _, r := range all {
-		if r.config.HTTP != nil && r.config.HTTP.Middlewares[name] != nil {
-			return r.config.HTTP.Middlewares[name]
+		if r.config.HTTP != nil {
+			maps.Copy(out, r.config.HTTP.Middlewares)
 		}
 	}
-	return nil
+	return out
 }

@@ -29,6 +29,8 @@ type Options struct {
 	EnvFiles []string
 	// Environ gives variables as os.Environ does, and wins over the env files.
 	Environ []string
+	// Lint fills in the stack's Lint, which only some have a use for.
+	Lint bool
 }
 
 // Load reads, checks and lowers one stack. The error is an *Invalid with
@@ -76,7 +78,9 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	stack.Settings = settings
 	stack.Revision = l.revision(m)
 	stack.Warnings = l.report.warnings(l.index.docs)
-	stack.Lint = lint(l, m, stack)
+	if o.Lint {
+		stack.Lint = lint(l, m, stack)
+	}
 	return stack, nil
 }
 

@@ -225,7 +225,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		stack, err := spec.Load(t.Context(), spec.Options{Files: []string{path}, Name: "a", Environ: exampleEnv})
+		stack, err := spec.Load(t.Context(), spec.Options{Files: []string{path}, Name: "a", Environ: exampleEnv, Lint: true})
 		if (stack == nil) == (err == nil) {
 			t.Errorf("stack %v, error %v", stack, err)
 		}

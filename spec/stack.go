@@ -41,7 +41,7 @@ type Stack struct {
 	// nothing is removed.
 	Partial  []string  `json:",omitempty"`
 	Warnings []Finding // what validation found that does not stop the stack
-	Lint     []Finding `json:"-"` // what is valid and most likely not meant so; see LintRules
+	Lint     []Finding `json:"-"` // what is valid and most likely not meant so, when Options asked for it
 }
 
 // Condition says what a dependent service waits for.

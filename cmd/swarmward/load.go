@@ -15,7 +15,11 @@ import (
 
 // load reads one stack.
 func (a *app) load(ctx context.Context, in source.Input) (*spec.Stack, error) {
-	return spec.Load(ctx, spec.Options{Files: in.Files, Name: a.stack, EnvFiles: a.envFiles, Environ: os.Environ()})
+	return spec.Load(ctx, a.options(in))
+}
+
+func (a *app) options(in source.Input) spec.Options {
+	return spec.Options{Files: in.Files, Name: a.stack, EnvFiles: a.envFiles, Environ: os.Environ()}
 }
 
 // stacks reads every stack that -f names. Two with one name would undo each

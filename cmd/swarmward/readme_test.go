@@ -32,7 +32,7 @@ func TestReadmeSpecs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		stack, err := spec.Load(t.Context(), spec.Options{Files: []string{filepath.Join(dir, "spec.yaml")}})
+		stack, err := spec.Load(t.Context(), spec.Options{Files: []string{filepath.Join(dir, "spec.yaml")}, Lint: true})
 		if err != nil {
 			t.Errorf("%v\nin\n%s", err, b[1])
 			continue

@@ -60,7 +60,9 @@ func (a *app) validate(cmd *cobra.Command, strict bool) error {
 	findings, ok := []spec.Finding{}, true
 	var stacks []*spec.Stack
 	for _, in := range inputs {
-		s, err := a.load(cmd.Context(), in)
+		o := a.options(in)
+		o.Lint = true
+		s, err := spec.Load(cmd.Context(), o)
 		var invalid *spec.Invalid
 		switch {
 		case errors.As(err, &invalid):
