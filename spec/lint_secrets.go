@@ -103,6 +103,9 @@ func hasURLPassword(value string) bool {
 // secretOption is an option whose value is a secret, with or without it.
 var secretOption = regexp.MustCompile(`^--?(requirepass|masterauth|password|pass|[a-z_-]*[_-](?:password|passwd|secret|token|api-?key))(?:=(.+))?$`)
 
+// secretSwitch is an option that looks like one with a value, and has none.
+var secretSwitch = regexp.MustCompile(`^--?(no|skip|without|disable|enable|ask|prompt)[_-]`)
+
 func (t linter) literalWords(d *document, service entry, at []string) {
 	n := service.value
 	for _, step := range at {
@@ -157,14 +160,12 @@ func (t linter) literalOptions(d *document, w words, at []string) {
 	cli := false
 	for i, word := range w.text {
 		cli = cli || redisCLI.MatchString(path.Base(word)) && !strings.ContainsAny(word, " \n")
-		value := ""
-		if m := secretOption.FindStringSubmatch(word); m != nil {
-			value = m[2]
+		value, next := "", cli && word == "-a"
+		if m := secretOption.FindStringSubmatch(word); m != nil && !secretSwitch.MatchString(word) {
+			value, next = m[2], m[2] == ""
 		}
-		if secretOption.MatchString(word) && value == "" || cli && word == "-a" {
-			if i+1 < len(w.text) && !strings.HasPrefix(w.text[i+1], "-") {
-				value = w.text[i+1]
-			}
+		if next && i+1 < len(w.text) && !strings.HasPrefix(w.text[i+1], "-") {
+			value = w.text[i+1]
 		}
 		switch {
 		case value != "" && isLiteral(value) && !strings.ContainsAny(value, "$`"):

@@ -142,7 +142,7 @@ func (t linter) decode(r *routed) {
 		config, err = decodeTraefik(good)
 	}
 	if err != nil {
-		config = &traefikConfig{} // each label is good, and all together are not
+		config = &traefikConfig{} // each label is good, and all of them are not
 		t.label("traefik-label", *r, traefikPrefix, "Traefik cannot read these labels together, and drops the whole service", "see that each name is written in one way")
 	}
 	r.config = config
@@ -151,7 +151,7 @@ func (t linter) decode(r *routed) {
 func (t linter) badLabel(service, label string) {
 	element, known := misspelt(label)
 	if element == "" {
-		t.warn("traefik-label", "Traefik cannot read the value of this label, and drops the whole service",
+		t.warn("traefik-label", "Traefik cannot read this label or its value, and drops the whole service",
 			"write what it expects here, such as a number, a duration or true", labelPath(service, label)...)
 		return
 	}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 
@@ -155,9 +156,15 @@ type traefikUDPService struct {
 }
 
 // decodeTraefik decodes labels with Traefik's own parser, as Traefik does it.
-func decodeTraefik(labels map[string]string) (*traefikConfig, error) {
-	c := &traefikConfig{}
-	err := parser.Decode(labels, c, parser.DefaultRootName, traefikRoots...)
+func decodeTraefik(labels map[string]string) (c *traefikConfig, err error) {
+	// A lone bracket makes the parser panic.
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("the parser cannot handle these labels: %v", v)
+		}
+	}()
+	c = &traefikConfig{}
+	err = parser.Decode(labels, c, parser.DefaultRootName, traefikRoots...)
 	return c, err
 }
 
