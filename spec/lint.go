@@ -49,7 +49,7 @@ var lintRules = []Rule{
 
 // Warnings of the checks that come before lint, which can be silenced as well.
 var otherWarnings = []string{
-	"dependency-cycle", "env-file-ignored", "never-healthy", "profile", "undefined-variable", "unknown-service", "unsupported", "unused-network",
+	"dependency-cycle", "env-file-ignored", "never-completes", "never-healthy", "profile", "undefined-variable", "unknown-service", "unsupported", "unused-network",
 }
 
 // SilenceableRules are the names that x-swarmward.lint.off takes, sorted.

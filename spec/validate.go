@@ -153,6 +153,10 @@ func (v validator) dependsOn(name string, s types.ServiceConfig, settings Settin
 				"give it a healthcheck: (repeat the image's own, which cannot be seen here) or a check under "+settingsKey+".checks, or wait for service_started",
 				"services", name, "depends_on", key, "condition")
 		}
+		if on, ok := v.project.Services[key]; ok && s.DependsOn[key].Condition == types.ServiceConditionCompletedSuccessfully && (on.Deploy == nil || !strings.HasSuffix(on.Deploy.Mode, "-job")) {
+			v.order("never-completes", "service "+key+" is no job, so Swarm starts its tasks anew when they end and it never completes",
+				"write `mode: replicated-job` under its deploy:, or wait for service_started", "services", name, "depends_on", key, "condition")
+		}
 		if _, ok := v.project.Services[key]; ok || !s.DependsOn[key].Required || v.l.condemned("services", key) {
 			continue
 		}
