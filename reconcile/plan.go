@@ -155,12 +155,18 @@ func (CreateService) write() {}
 func (UpdateService) write() {}
 func (Remove) write()        {}
 
-// Summary counts a plan's changes by what becomes of them.
+// Summary counts a plan's changes by what becomes of them, and the tasks that
+// they touch.
 type Summary struct {
 	Create  int `json:"create"`
 	Update  int `json:"update"`
+	Adopt   int `json:"adopt"` // of the updates, those that only adopt
 	Remove  int `json:"remove"`
 	Blocked int `json:"blocked"`
+
+	TasksStart   int `json:"tasksStart"`
+	TasksRestart int `json:"tasksRestart"`
+	TasksStop    int `json:"tasksStop"`
 }
 
 // Summary of the plan; adoption counts as an update.
@@ -170,10 +176,16 @@ func (p *Plan) Summary() Summary {
 		switch c.Action {
 		case ActionCreate:
 			s.Create++
-		case ActionUpdate, ActionAdopt:
+			s.TasksStart += c.Tasks
+		case ActionUpdate:
 			s.Update++
+			s.TasksRestart += c.Tasks
+		case ActionAdopt:
+			s.Update++
+			s.Adopt++
 		case ActionRemove:
 			s.Remove++
+			s.TasksStop += c.Tasks
 		case ActionBlocked:
 			s.Blocked++
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/check"
 	"github.com/swarmward/swarmward/reconcile/engine"
+	"github.com/swarmward/swarmward/reconcile/render"
 	"github.com/swarmward/swarmward/spec"
 	"github.com/swarmward/swarmward/spec/source"
 )
@@ -60,7 +61,7 @@ func unique(stacks []*spec.Stack) error {
 func (a *app) warnings(stacks []*spec.Stack) {
 	for _, s := range stacks {
 		for _, f := range s.Warnings {
-			fmt.Fprintf(a.err, "warning: %s\n", f)
+			fmt.Fprintf(a.err, "warning: %s\n", render.Printable(f.String()))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/reconcile/render"
 )
 
 // version is set by the linker.
@@ -57,5 +58,5 @@ func exit(code int) error {
 }
 
 func report(w io.Writer, err error) {
-	fmt.Fprintf(w, "swarmward: %s\n", err)
+	fmt.Fprintf(w, "swarmward: %s\n", render.Printable(err.Error()))
 }

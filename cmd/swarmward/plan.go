@@ -53,12 +53,16 @@ func (a *app) planCmd() *cobra.Command {
 		Long: `Show what apply would change, field by field, and what each change would cost.
 Makes read-only calls alone. Exits with 2 when there is something to change or a
 blocked difference, with 0 when the Swarm is what the spec says. With --out the
-plan is also kept in a file, for apply --plan to do exactly that and no more.`,
+plan is also kept in a file, for apply --plan to do exactly that and no more.
+
+-o json is for programs. -o markdown is a comment for a pull request; its first
+line is the same each time, so that a bot finds the comment to replace.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd, f) },
 	}
 	f.register(cmd)
 	cmd.Flags().StringVar(&f.out, "out", "", "also keep the plan in `FILE`, for apply --plan")
+	a.writesMarkdown(cmd, "always", "`FORMAT` of the plan on stdout: text, json or markdown")
 	return cmd
 }
 
@@ -126,6 +130,9 @@ func (a *app) showPlan(p *reconcile.Plan, i int) error {
 	}
 	if i > 0 {
 		fmt.Fprintln(a.out)
+	}
+	if a.output == markdownFormat {
+		return render.PlanMarkdown(a.out, p)
 	}
 	a.text().Plan(a.out, p)
 	return nil

@@ -12,11 +12,12 @@ import (
 	"golang.org/x/term"
 
 	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/reconcile/render"
 	"github.com/swarmward/swarmward/spec"
 )
 
-// progress shows what a pass is doing: on a terminal a line per subject that is
-// rewritten in place, elsewhere a log line per event.
+// progress shows what a pass is doing: on a terminal that can, a line per subject that
+// is rewritten in place, elsewhere a log line per event.
 type progress struct {
 	log *slog.Logger // nil on a terminal
 
@@ -30,7 +31,7 @@ type progress struct {
 // progress goes to stderr: it is no result.
 func (a *app) progress(s *spec.Stack) *progress {
 	p := &progress{out: a.err, lines: map[string]string{}}
-	if !isTerminal(a.err) || a.logFormat != "" {
+	if !isCapable(a.err) || a.logFormat != "" {
 		p.log = a.logger("text").With("stack", s.Name)
 	} else {
 		fmt.Fprintln(p.out)
@@ -54,7 +55,7 @@ func (p *progress) event(e reconcile.Event) {
 		p.order = append(p.order, key)
 	}
 	first, _, _ := strings.Cut(e.Message, "\n")
-	p.lines[key] = fmt.Sprintf("  %-8s %-24s %-11s %s", e.Phase, e.Subject, e.State, first)
+	p.lines[key] = fmt.Sprintf("  %-8s %-24s %-11s %s", e.Phase, e.Subject, e.State, render.Printable(first))
 	p.draw()
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func (a *app) root() *cobra.Command {
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
-			return a.checkFlags()
+			return a.checkFlags(cmd)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -71,7 +72,7 @@ func (a *app) root() *cobra.Command {
 	f.StringArrayVarP(&a.files, "file", "f", []string{"desired-state.yaml"}, "spec `FILE`; several are merged in order; a directory holds one stack per file")
 	f.StringVar(&a.stack, "stack", "", "`NAME` of the stack, where the file has no name: of its own")
 	f.StringArrayVar(&a.envFiles, "env-file", nil, "`FILE` with variables (default: .env beside the spec); the environment wins over it")
-	f.StringVarP(&a.output, "output", "o", "text", "`FORMAT` of results on stdout: text or json")
+	f.StringVarP(&a.output, "output", "o", "text", "`FORMAT` of results on stdout: text or json; plan also writes markdown")
 	f.StringVar(&a.logFormat, "log-format", "", "`FORMAT` of logs on stderr: text or json (default: text on a terminal, json for run elsewhere)")
 	f.StringVar(&a.logLevel, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
 	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.runCmd(), a.checkCmd(), a.destroyCmd(), a.envCmd(), a.healthCmd(), a.versionCmd())
@@ -116,9 +117,9 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return err
 }
 
-func (a *app) checkFlags() error {
-	if a.output != "text" && a.output != "json" {
-		return fmt.Errorf("--output %q: must be text or json", a.output)
+func (a *app) checkFlags(cmd *cobra.Command) error {
+	if may := formats(cmd); !slices.Contains(may, a.output) {
+		return fmt.Errorf("--output %q: %s writes %s", a.output, cmd.CommandPath(), oneOf(may))
 	}
 	if a.logFormat != "" && a.logFormat != "text" && a.logFormat != "json" {
 		return fmt.Errorf("--log-format %q: must be text or json", a.logFormat)
@@ -148,7 +149,17 @@ func (a *app) logger(otherwise string) *slog.Logger {
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// colored follows https://no-color.org.
-func colored(f *os.File) bool { return os.Getenv("NO_COLOR") == "" && isTerminal(f) }
+// colored follows https://no-color.org, and spares terminals that know no
+// escape sequences.
+func colored(f *os.File) bool { return os.Getenv("NO_COLOR") == "" && isCapable(f) }
 
-func (a *app) text() render.Text { return render.Text{Color: colored(a.out)} }
+// isCapable says whether f is a terminal that understands escape sequences.
+func isCapable(f *os.File) bool { return isTerminal(f) && os.Getenv("TERM") != "dumb" }
+
+func (a *app) text() render.Text {
+	width, _, err := term.GetSize(int(a.out.Fd()))
+	if err != nil {
+		width = 0 // no terminal
+	}
+	return render.Text{Color: colored(a.out), Width: width}
+}

@@ -1,9 +1,14 @@
 package render
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/swarmward/swarmward/reconcile"
 )
@@ -12,13 +17,14 @@ import (
 // meaning or goes away.
 const schemaVersion = 1
 
+// planJSON is described key by key in the README.
 type planJSON struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	Stack         string            `json:"stack"`
 	Revision      string            `json:"revision"`
 	Changes       []changeJSON      `json:"changes"`
 	Unchanged     int               `json:"unchanged"`
-	Warnings      []string          `json:"warnings,omitempty"`
+	Warnings      []string          `json:"warnings"`
 	Summary       reconcile.Summary `json:"summary"`
 }
 
@@ -27,12 +33,14 @@ type changeJSON struct {
 	Name   string           `json:"name"`
 	Object string           `json:"object"`
 	Action reconcile.Action `json:"action"`
-	Impact reconcile.Impact `json:"impact,omitempty"`
+	Impact reconcile.Impact `json:"impact"`
 	Tasks  int              `json:"tasks"`
-	Cause  string           `json:"cause,omitempty"`
+	Cause  string           `json:"cause"`
 	Fields []fieldJSON      `json:"fields"`
-	Notes  []string         `json:"notes,omitempty"`
-	Remedy []string         `json:"remedy,omitempty"`
+	Notes  []string         `json:"notes"`
+	Remedy []string         `json:"remedy"`
+	// AfterChecks is true for what is kept until the checks have passed.
+	AfterChecks bool `json:"afterChecks"`
 }
 
 type fieldJSON struct {
@@ -45,12 +53,13 @@ type fieldJSON struct {
 func newPlan(p *reconcile.Plan) planJSON {
 	out := planJSON{
 		SchemaVersion: schemaVersion, Stack: p.Stack, Revision: p.Revision, Changes: []changeJSON{},
-		Unchanged: p.Unchanged, Warnings: p.Warnings, Summary: p.Summary(),
+		Unchanged: p.Unchanged, Warnings: list(p.Warnings), Summary: p.Summary(),
 	}
 	for _, c := range p.Changes {
 		x := changeJSON{
-			Kind: c.Kind, Name: c.Name, Object: c.Object, Action: c.Action, Impact: c.Impact,
-			Tasks: c.Tasks, Cause: c.Cause, Notes: c.Notes, Remedy: c.Remedy, Fields: []fieldJSON{},
+			Kind: c.Kind, Name: c.Name, Object: c.Object, Action: c.Action,
+			Impact: cmp.Or(c.Impact, reconcile.ImpactNone), Tasks: c.Tasks, Cause: c.Cause,
+			Notes: list(c.Notes), Remedy: list(c.Remedy), Fields: []fieldJSON{}, AfterChecks: c.AfterChecks,
 		}
 		for _, f := range c.Fields {
 			x.Fields = append(x.Fields, fieldJSON{f.Path, f.Old, f.New, f.Sensitive})
@@ -59,6 +68,9 @@ func newPlan(p *reconcile.Plan) planJSON {
 	}
 	return out
 }
+
+// list is never null in JSON.
+func list(s []string) []string { return append([]string{}, s...) }
 
 // PlanJSON writes a plan as one JSON document.
 func PlanJSON(w io.Writer, p *reconcile.Plan) error { return document(w, newPlan(p)) }
@@ -133,9 +145,26 @@ func ChecksJSON(w io.Writer, stack string, results []reconcile.CheckResult) erro
 	}{schemaVersion, stack, reconcile.ChecksExitCode(results), results})
 }
 
+// document writes v. What a terminal would act on is escaped, which changes no
+// value.
 func document(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	var out strings.Builder
+	for _, r := range b.String() {
+		if !unprintable(r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, `\u%04x`, unit)
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }

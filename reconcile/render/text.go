@@ -1,23 +1,22 @@
-// Package render shows plans, outcomes and check results: as text for people
-// and as JSON for machines. It decides nothing.
+// Package render shows plans, outcomes and check results: as text for people,
+// as Markdown for a comment on a pull request, and as JSON for machines. It
+// decides nothing, and the same input always gives the same bytes.
 package render
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
-
-	"github.com/rogpeppe/go-internal/diff"
+	"unicode/utf8"
 
 	"github.com/swarmward/swarmward/reconcile"
 )
 
-// Text writes for people. The zero value writes without colour.
+// Text writes for people. The zero value writes without colour, 80 columns
+// wide.
 type Text struct {
 	Color bool
+	Width int // columns; 0 means 80
 }
 
 const (
@@ -36,6 +35,13 @@ func (t Text) paint(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
+func (t Text) width() int {
+	if t.Width == 0 {
+		return 80
+	}
+	return max(t.Width, 40)
+}
+
 var signs = map[reconcile.Action]struct{ sign, color string }{
 	reconcile.ActionCreate:  {"+", green},
 	reconcile.ActionUpdate:  {"~", yellow},
@@ -45,34 +51,74 @@ var signs = map[reconcile.Action]struct{ sign, color string }{
 	reconcile.ActionNote:    {"·", dim},
 }
 
+// Indentation of what is said about an object, and of the lines of a value.
+const (
+	indent     = "      "
+	lineIndent = indent + "  "
+)
+
 // Plan writes a plan: a line for each object, with what it will cost and why,
-// and one for each field.
+// one for each field, and the total.
 func (t Text) Plan(w io.Writer, p *reconcile.Plan) {
 	fmt.Fprintf(w, "%s   %s\n", t.paint(bold, title(p.Stack, p.Revision)), headline(p))
-	width := 0
-	for _, c := range p.Changes {
-		width = max(width, len(object(c)))
-	}
 	if len(p.Changes) > 0 {
 		fmt.Fprintln(w)
 	}
+	column := 0
 	for _, c := range p.Changes {
-		s := signs[c.Action]
-		fmt.Fprintf(w, "  %s %-*s   %s\n", t.paint(s.color, s.sign), width, object(c), t.paint(s.color, cost(c)))
-		t.fields(w, c)
-		for _, n := range c.Notes {
-			fmt.Fprintf(w, "      %s\n", t.paint(dim, n))
-		}
-		for i, r := range c.Remedy {
-			label := "to do: "
-			if i > 0 {
-				label = "       "
-			}
-			fmt.Fprintf(w, "      %s%s\n", label, r)
+		// A long name stands out of the column rather than move it.
+		if n := utf8.RuneCountInString(object(c)); n <= t.width()/2 {
+			column = max(column, n)
 		}
 	}
+	for _, c := range p.Changes {
+		t.change(w, c, column)
+	}
+	if len(p.Changes) > 0 && len(p.Warnings) > 0 {
+		fmt.Fprintln(w)
+	}
 	for _, warning := range p.Warnings {
-		fmt.Fprintf(w, "  %s %s\n", t.paint(yellow, "warning:"), warning)
+		t.paragraph(w, "  ", "    ", yellow, "warning: "+warning)
+	}
+	if sum := total(p); sum != "" {
+		fmt.Fprintf(w, "\n%s\n", t.paint(bold, sum))
+	}
+}
+
+func (t Text) change(w io.Writer, c reconcile.Change, column int) {
+	s := signs[c.Action]
+	name, what := object(c), Printable(cost(c))
+	at := 4 + max(column, utf8.RuneCountInString(name)) + 3
+	rows := fold(what, t.width()-at)
+	if len(rows) > 1 && t.width()-at < 30 {
+		fmt.Fprintf(w, "  %s %s\n", t.paint(s.color, s.sign), name)
+		t.paragraph(w, indent, indent, s.color, what)
+	} else {
+		fmt.Fprintf(w, "  %s %-*s   %s\n", t.paint(s.color, s.sign), column, name, t.paint(s.color, rows[0]))
+		for _, row := range rows[1:] {
+			fmt.Fprintf(w, "%*s%s\n", at, "", t.paint(s.color, strings.TrimSpace(row)))
+		}
+	}
+	t.fields(w, c)
+	for _, n := range c.Notes {
+		t.paragraph(w, indent, indent, dim, n)
+	}
+	for i, r := range c.Remedy {
+		label := "to do: "
+		if i > 0 {
+			label = "       "
+		}
+		fmt.Fprintf(w, "%s%s%s\n", indent, label, Printable(r)) // a command stays whole, to be copied
+	}
+}
+
+// paragraph breaks a sentence at the width.
+func (t Text) paragraph(w io.Writer, first, further, color, s string) {
+	for i, row := range fold(strings.ReplaceAll(Printable(s), "\n", " "), t.width()-len(further)) {
+		if i > 0 {
+			first = further
+		}
+		fmt.Fprintf(w, "%s%s\n", first, t.paint(color, strings.TrimSpace(row)))
 	}
 }
 
@@ -80,27 +126,63 @@ func title(stack, revision string) string {
 	if revision == "" {
 		return stack
 	}
-	return stack + " @ " + revision[:min(len(revision), 7)]
+	return stack + " @ " + Printable(revision[:min(len(revision), 7)])
 }
 
-func headline(p *reconcile.Plan) string {
+// counts says how many objects a plan does what to.
+func counts(p *reconcile.Plan) string {
 	s := p.Summary()
 	var parts []string
 	for _, x := range []struct {
 		n    int
 		what string
-	}{{s.Create, "to create"}, {s.Update, "to change"}, {s.Remove, "to remove"}, {s.Blocked, "blocked"}} {
+	}{
+		{s.Create, "to create"}, {s.Update - s.Adopt, "to change"}, {s.Adopt, "to adopt"},
+		{s.Remove, "to remove"}, {s.Blocked, "blocked"}, {p.Unchanged, "unchanged"},
+	} {
 		if x.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
 		}
 	}
-	if len(parts) == 0 {
-		return fmt.Sprintf("nothing to do, %d objects are as the spec says", p.Unchanged)
-	}
-	if p.Unchanged > 0 {
-		parts = append(parts, fmt.Sprintf("%d unchanged", p.Unchanged))
-	}
 	return strings.Join(parts, ", ")
+}
+
+func headline(p *reconcile.Plan) string {
+	if p.Empty() {
+		return fmt.Sprintf("nothing to do, %s as the spec says", count(p.Unchanged, "object is", "objects are"))
+	}
+	return counts(p)
+}
+
+// total sums a plan up: the objects, and the tasks that it touches.
+func total(p *reconcile.Plan) string {
+	if p.Empty() {
+		return ""
+	}
+	s := p.Summary()
+	var parts []string
+	for _, x := range []struct {
+		n         int
+		one, many string
+	}{{s.TasksStart, "starts", "start"}, {s.TasksRestart, "restarts", "restart"}, {s.TasksStop, "stops", "stop"}} {
+		if x.n > 0 {
+			parts = append(parts, count(x.n, "task "+x.one, "tasks "+x.many))
+		}
+	}
+	if s.TasksRestart == 0 && s.Update > 0 {
+		parts = append(parts, "no task restarts")
+	}
+	if len(parts) == 0 {
+		return "Plan: " + counts(p) + "."
+	}
+	return "Plan: " + counts(p) + "; " + strings.Join(parts, ", ") + "."
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func object(c reconcile.Change) string {
@@ -108,208 +190,122 @@ func object(c reconcile.Change) string {
 	if c.Object != c.Name && c.Kind != reconcile.KindService && !strings.HasSuffix(c.Object, "_"+c.Name) {
 		name += " (" + c.Object + ")"
 	}
-	return string(c.Kind) + " " + name
+	return Printable(string(c.Kind) + " " + name)
 }
 
 // cost says what becomes of the object, what that does to running tasks, and
 // why.
 func cost(c reconcile.Change) string {
-	var what string
-	switch c.Action {
-	case reconcile.ActionCreate:
-		what = "create"
-	case reconcile.ActionAdopt:
-		what = "adopt, no restart"
-	case reconcile.ActionRemove:
-		what = "remove"
-		if c.Tasks > 0 {
-			what += ": " + tasks(c.Tasks, "stops", "stop")
-		}
-	case reconcile.ActionBlocked:
-		what = "blocked"
-		if c.Impact == reconcile.ImpactData {
-			what += ": data would be lost"
-		}
-	case reconcile.ActionNote:
-		return "no change"
-	default:
-		what = "no restart"
-		if c.Impact == reconcile.ImpactRolling {
-			what = "rolling: " + tasks(c.Tasks, "restarts", "restart")
-		}
-		if c.Kind == reconcile.KindSecret || c.Kind == reconcile.KindConfig {
-			what = "labels only"
-		}
-	}
-	if c.Cause != "" && !(c.Action == reconcile.ActionCreate && c.Cause == "not in the Swarm yet") {
-		what += ", " + c.Cause
+	what := effect(c)
+	if why := reason(c); why != "" {
+		what += ", " + why
 	}
 	return what
+}
+
+// reason is the cause, where it says more than the action does.
+func reason(c reconcile.Change) string {
+	if c.Action == reconcile.ActionNote || c.Action == reconcile.ActionCreate && c.Cause == "not in the Swarm yet" {
+		return ""
+	}
+	return c.Cause
+}
+
+func effect(c reconcile.Change) string {
+	switch c.Action {
+	case reconcile.ActionCreate:
+		if c.Tasks > 0 {
+			return "create: " + tasks(c.Tasks, "starts", "start")
+		}
+		return "create"
+	case reconcile.ActionAdopt:
+		return "adopt, no restart"
+	case reconcile.ActionRemove:
+		if c.Tasks > 0 {
+			return "remove: " + tasks(c.Tasks, "stops", "stop")
+		}
+		return "remove"
+	case reconcile.ActionBlocked:
+		if c.Impact == reconcile.ImpactData {
+			return "blocked: data would be lost"
+		}
+		return "blocked"
+	case reconcile.ActionNote:
+		return "no change"
+	}
+	switch {
+	case c.Kind == reconcile.KindSecret || c.Kind == reconcile.KindConfig:
+		return "labels only"
+	case c.Impact == reconcile.ImpactRolling:
+		return "rolling: " + tasks(c.Tasks, "restarts", "restart")
+	}
+	return "no restart"
 }
 
 func tasks(n int, one, many string) string {
 	if n == 0 {
 		return "no task runs now"
 	}
-	if n == 1 {
-		return "1 task " + one
-	}
-	return fmt.Sprintf("%d tasks %s", n, many)
+	return count(n, "task "+one, "tasks "+many)
 }
 
+// fieldName is a field's path as seen from its object.
+func fieldName(c reconcile.Change, f reconcile.FieldChange) string {
+	return Printable(strings.TrimPrefix(f.Path, string(c.Kind)+"s."+c.Name+"."))
+}
+
+// fields shows each value on one line where it fits, and as a diff where it
+// does not.
 func (t Text) fields(w io.Writer, c reconcile.Change) {
-	width := 0
-	names := make([]string, len(c.Fields))
-	for i, f := range c.Fields {
-		names[i] = strings.TrimPrefix(f.Path, string(c.Kind)+"s."+c.Name+".")
-		if len(names[i]) <= 40 {
-			width = max(width, len(names[i]))
+	column := 0
+	for _, f := range c.Fields {
+		if n := utf8.RuneCountInString(fieldName(c, f)); n <= t.width()/2 {
+			column = max(column, n)
 		}
 	}
-	for i, f := range c.Fields {
-		was, is := value(f.Old), value(f.New)
-		if f.Old == nil && f.New == nil {
-			fmt.Fprintf(w, "      %-*s  (sensitive, changed)\n", width, names[i])
+	for _, f := range c.Fields {
+		name := fieldName(c, f)
+		if hidden(f) {
+			fmt.Fprintf(w, "%s%-*s  %s\n", indent, column, name, hiddenText)
 			continue
 		}
-		if strings.Contains(was, "\n") || strings.Contains(is, "\n") {
-			fmt.Fprintf(w, "      %s\n", names[i])
-			t.lines(w, f)
+		was, is := inline(f.Old), inline(f.New)
+		used := len(indent) + max(column, utf8.RuneCountInString(name)) + 2 + utf8.RuneCountInString(was) + 4 + utf8.RuneCountInString(is)
+		if used <= t.width() && !multiline(f) {
+			fmt.Fprintf(w, "%s%-*s  %s -> %s\n", indent, column, name, t.paint(red, was), t.paint(green, is))
 			continue
 		}
-		fmt.Fprintf(w, "      %-*s  %s -> %s\n", width, names[i], t.paint(red, was), t.paint(green, is))
-	}
-}
-
-func value(s *string) string {
-	if s == nil {
-		return "(unset)"
-	}
-	return *s
-}
-
-// lines shows a long value as a line diff.
-func (t Text) lines(w io.Writer, f reconcile.FieldChange) {
-	for _, l := range strings.Split(string(diff.Diff("old", whole(f.Old), "new", whole(f.New))), "\n") {
-		switch {
-		case l == "", strings.HasPrefix(l, "diff "), strings.HasPrefix(l, "--- old"), strings.HasPrefix(l, "+++ new"):
-			continue
-		case strings.HasPrefix(l, "@@"):
-			l = t.paint(dim, l)
-		default:
-			l = t.paint(map[byte]string{'+': green, '-': red, ' ': dim}[l[0]], l)
-		}
-		fmt.Fprintf(w, "        %s\n", l)
-	}
-}
-
-// whole ends in a line end, so that a missing one does not show as a change.
-func whole(s *string) []byte {
-	if s == nil {
-		return nil
-	}
-	return []byte(strings.TrimSuffix(*s, "\n") + "\n")
-}
-
-// Outcome writes the summary that ends an apply.
-func (t Text) Outcome(w io.Writer, o *reconcile.Outcome, services []string) {
-	made, failed, skipped := 0, 0, 0
-	for _, a := range o.Applied {
-		switch {
-		case a.Err == nil:
-			made++
-		case strings.HasPrefix(a.Err.Error(), "not started"):
-			skipped++
-		default:
-			failed++
-		}
-	}
-	fmt.Fprintf(w, "\n%s   %s\n", t.paint(bold, title(o.Stack, o.Revision)), verdictLine(o, made, failed, skipped))
-	width := 0
-	for _, s := range services {
-		width = max(width, len(s))
-	}
-	for _, c := range o.Checks {
-		width = max(width, len(c.Name))
-	}
-	for _, s := range services {
-		v, ok := o.Verdicts[s]
-		if !ok {
-			continue
-		}
-		fmt.Fprintf(w, "  service %-*s   %s  %s\n", width, s, t.state(string(v.State)), v.Message)
-		if v.Remedy != "" {
-			fmt.Fprintf(w, "          %-*s   to do: %s\n", width, "", v.Remedy)
-		}
-	}
-	t.checks(w, o.Checks, width)
-}
-
-func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
-	what := "nothing was written"
-	if made > 0 {
-		what = fmt.Sprintf("%d written", made)
-	}
-	if failed > 0 {
-		what += fmt.Sprintf(", %d failed", failed)
-	}
-	if skipped > 0 {
-		what += fmt.Sprintf(", %d not started", skipped)
-	}
-	result := map[int]string{
-		reconcile.ExitOK:           "converged and verified",
-		reconcile.ExitError:        "failed",
-		reconcile.ExitCheckFailed:  "converged, but a check failed",
-		reconcile.ExitNotConverged: "not converged",
-		reconcile.ExitStopped:      "converged but for what is blocked",
-		reconcile.ExitUnknown:      "converged, but a check could not be tried",
-	}[o.ExitCode()]
-	if errors.Is(o.Err, context.Canceled) {
-		result = "interrupted"
-	}
-	if o.ExitCode() == reconcile.ExitOK && len(o.Checks) == 0 {
-		result = "converged; the spec has no checks"
-	}
-	return fmt.Sprintf("%s, %s, in %s", result, what, roughly(o.Took))
-}
-
-// Checks writes check results, one line each and one more for what to do.
-func (t Text) Checks(w io.Writer, results []reconcile.CheckResult) {
-	width := 0
-	for _, c := range results {
-		width = max(width, len(c.Name))
-	}
-	t.checks(w, results, width)
-}
-
-func (t Text) checks(w io.Writer, results []reconcile.CheckResult, width int) {
-	for _, c := range results {
-		fmt.Fprintf(w, "  check   %-*s   %s  %s\n", width, c.Name, t.state(string(c.Status)), c.Message)
-		indent := fmt.Sprintf("          %-*s   ", width, "")
-		if c.Via != "" {
-			fmt.Fprintf(w, "%s%s\n", indent, t.paint(dim, fmt.Sprintf("via %s, %s", c.Via, c.Latency.Round(100*time.Microsecond))))
-		}
-		if c.Reason != "" {
-			fmt.Fprintf(w, "%sreason: %s\n", indent, c.Reason)
-		}
-		if c.Remedy != "" {
-			fmt.Fprintf(w, "%sto do: %s\n", indent, c.Remedy)
+		fmt.Fprintf(w, "%s%s\n", indent, name)
+		for _, l := range lines(f) {
+			t.line(w, l)
 		}
 	}
 }
 
-func (t Text) state(s string) string {
-	color := map[string]string{"converged": green, "passed": green, "failed": red, "unknown": yellow, "progressing": yellow, "not started": yellow}[s]
-	return t.paint(color, fmt.Sprintf("%-9s", s))
+func multiline(f reconcile.FieldChange) bool {
+	return f.Old != nil && strings.Contains(*f.Old, "\n") || f.New != nil && strings.Contains(*f.New, "\n")
 }
 
-// roughly is a duration with as many digits as a person reads.
-func roughly(d time.Duration) time.Duration {
-	switch {
-	case d < 100*time.Millisecond:
-		return d.Round(time.Millisecond)
-	case d < time.Second:
-		return d.Round(10 * time.Millisecond)
+// maxRows is how many rows of one line are shown.
+const maxRows = 20
+
+// line writes a line of a diff; what does not fit goes on after a mark that no
+// line of a diff begins with.
+func (t Text) line(w io.Writer, l line) {
+	color := map[byte]string{'-': red, '+': green, ' ': dim, '@': dim, '!': yellow}[l.mark]
+	if l.mark == '@' || l.mark == '!' {
+		fmt.Fprintf(w, "%s%s\n", lineIndent, t.paint(color, l.text))
+		return
 	}
-	return d.Round(100 * time.Millisecond)
+	rows := fold(l.text, t.width()-len(lineIndent)-2)
+	mark := string(l.mark)
+	for i, row := range rows {
+		if i == maxRows {
+			left := utf8.RuneCountInString(strings.Join(rows[i:], ""))
+			fmt.Fprintf(w, "%s%s\n", lineIndent, t.paint(dim, fmt.Sprintf("… %d more characters; -o json has them", left)))
+			return
+		}
+		fmt.Fprintf(w, "%s%s\n", lineIndent, t.paint(color, mark+row))
+		mark = "…"
+	}
 }

@@ -38,14 +38,25 @@ func plan() *reconcile.Plan {
 }
 
 func TestPlanText(t *testing.T) {
-	want := `whatrack @ 4f2c1ab   3 to create, 2 to change, 1 to remove, 1 blocked, 3 unchanged
+	service := func(f ...reconcile.FieldChange) *reconcile.Plan {
+		return &reconcile.Plan{Stack: "app", Changes: []reconcile.Change{{Kind: reconcile.KindService, Name: "web", Object: "app_web",
+			Action: reconcile.ActionUpdate, Impact: reconcile.ImpactRolling, Tasks: 2, Cause: "the spec changed", Fields: f}}}
+	}
+	for _, c := range []struct {
+		name  string
+		width int
+		plan  *reconcile.Plan
+		want  string
+	}{
+		{"every kind and action", 0, plan(), `whatrack @ 4f2c1ab   3 to create, 1 to change, 1 to adopt, 1 to remove, 1 blocked, 3 unchanged
 
-  + network redeinterna            create
-  ! volume redis_data              blocked: data would be lost, a volume cannot be changed
+  + network redeinterna              create
+  ! volume redis_data                blocked: data would be lost, a volume
+                                     cannot be changed
       driver_opts.type  nfs -> none
       to do: first this
              then that
-  + secret key (whatrack_key.r2)   create, its content changed
+  + secret key (whatrack_key.r2)     create, its content changed
       content  (sensitive, changed)
   + config conf (whatrack_conf.r2)   create, its content changed
       content
@@ -54,53 +65,169 @@ func TestPlanText(t *testing.T) {
         -two
         +2
          three
-  ~ service centrifugo             adopt, no restart, not under swarmward yet
-  - service old                    remove: 2 tasks stop, no longer in the spec
-  ~ service redis                  rolling: 1 task restarts, the spec changed
+  ~ service centrifugo               adopt, no restart, not under swarmward yet
+  - service old                      remove: 2 tasks stop, no longer in the spec
+  ~ service redis                    rolling: 1 task restarts, the spec changed
       image                  redis:7.2 -> redis:7.4
       environment.LOG_LEVEL  (unset) -> debug
-  · service web                    no change
+  · service web                      no change
       adopted later
-  warning: x-swarmward.ignore: "a" matches nothing in this stack
-`
-	want = strings.ReplaceAll(want, "                     create\n", "                     create\n")
-	var got, again bytes.Buffer
-	Text{}.Plan(&got, plan())
-	Text{}.Plan(&again, plan())
-	if got.String() != again.String() {
-		t.Error("two plans of one input differ")
-	}
-	// Alignment is looked at once, here: every object line's text begins in one
-	// column.
-	column := -1
-	for _, l := range strings.Split(got.String(), "\n") {
-		if len(l) > 4 && l[:2] == "  " && l[2] != ' ' && !strings.Contains(l, "warning:") {
-			at := strings.Index(l, "   ")
-			rest := strings.TrimLeft(l[at:], " ")
-			if c := len([]rune(l)) - len([]rune(rest)); column >= 0 && c != column {
-				t.Errorf("not aligned: %q", l)
-			} else {
-				column = c
-			}
-		}
-	}
-	squeeze := func(s string) string {
-		var out []string
-		for _, l := range strings.Split(s, "\n") {
-			out = append(out, strings.Join(strings.Fields(l), " "))
-		}
-		return strings.Join(out, "\n")
-	}
-	if d := cmp.Diff(squeeze(want), squeeze(got.String())); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-}
 
-func TestEmptyPlanText(t *testing.T) {
-	var got bytes.Buffer
-	Text{}.Plan(&got, &reconcile.Plan{Stack: "whatrack", Unchanged: 11})
-	if want := "whatrack   nothing to do, 11 objects are as the spec says\n"; got.String() != want {
-		t.Errorf("%q, want %q", got.String(), want)
+  warning: x-swarmward.ignore: "a" matches nothing in this stack
+
+Plan: 3 to create, 1 to change, 1 to adopt, 1 to remove, 1 blocked, 3 unchanged; 1 task restarts, 2 tasks stop.
+`},
+		{"nothing to do", 0, &reconcile.Plan{Stack: "whatrack", Unchanged: 11}, `whatrack   nothing to do, 11 objects are as the spec says
+`},
+		{"one object", 0, &reconcile.Plan{Stack: "whatrack", Unchanged: 1}, `whatrack   nothing to do, 1 object is as the spec says
+`},
+		{"tasks that start", 0, &reconcile.Plan{Stack: "app", Changes: []reconcile.Change{
+			{Kind: reconcile.KindService, Name: "web", Object: "app_web", Action: reconcile.ActionCreate, Tasks: 3, Cause: "not in the Swarm yet"}}},
+			`app   1 to create
+
+  + service web   create: 3 tasks start
+
+Plan: 1 to create; 3 tasks start.
+`},
+		{"a list too long for a line", 0, service(reconcile.FieldChange{Path: "services.web.command",
+			Old: new(`["redis-server","--appendonly","yes","--maxmemory","256mb","--maxmemory-policy","noeviction"]`),
+			New: new(`["redis-server","--appendonly","yes","--maxmemory","512mb","--maxmemory-policy","noeviction","--save","a \u0026\u0026 b"]`)}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      command
+        @@ -2,6 +2,8 @@
+         --appendonly
+         yes
+         --maxmemory
+        -256mb
+        +512mb
+         --maxmemory-policy
+         noeviction
+        +--save
+        +a && b
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"a short list", 0, service(reconcile.FieldChange{Path: "services.web.healthcheck.test", Old: new(`["CMD","true"]`), New: new(`["CMD-SHELL","a \u0026\u0026 b"]`)}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      healthcheck.test  ["CMD", "true"] -> ["CMD-SHELL", "a && b"]
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"a script in a list", 60, service(reconcile.FieldChange{Path: "services.web.command", Old: new(`["sh","-c","set -e\nrun --fast\nwait"]`), New: new(`["sh","-c","set -e\nrun --slow\nwait"," "]`)}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      command
+        @@ -1,5 +1,6 @@
+         sh
+         -c
+         set -e
+        -  run --fast
+        +  run --slow
+           wait
+        +" "
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"a long value", 0, service(reconcile.FieldChange{Path: `services.web.deploy.labels."traefik.http.routers.centrifugo.rule"`,
+			Old: new("Host(`a.example.com`) && PathPrefix(`/connection`)"), New: new("Host(`b.example.com`) && (PathPrefix(`/connection`) || PathPrefix(`/api`) || Path(`/health`))")}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      deploy.labels."traefik.http.routers.centrifugo.rule"
+        -Host(` + "`a.example.com`) && PathPrefix(`/connection`)" + `
+        +Host(` + "`b.example.com`) && (PathPrefix(`/connection`) ||" + `
+        … PathPrefix(` + "`/api`) || Path(`/health`))" + `
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"a value of kilobytes", 0, service(reconcile.FieldChange{Path: "services.web.environment.BLOB",
+			Old: new(strings.Repeat("x", 4000) + "old" + strings.Repeat("y", 4000)), New: new(strings.Repeat("x", 4000) + "new" + strings.Repeat("y", 4000))}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      environment.BLOB
+        -…` + strings.Repeat("x", 40) + "old" + strings.Repeat("y", 26) + `
+        …` + strings.Repeat("y", 14) + `…
+        +…` + strings.Repeat("x", 40) + "new" + strings.Repeat("y", 26) + `
+        …` + strings.Repeat("y", 14) + `…
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"values that are easily overlooked", 0, service(
+			reconcile.FieldChange{Path: "services.web.environment.EMPTY", New: new("")},
+			reconcile.FieldChange{Path: "services.web.environment.BLANK", Old: new("a"), New: new("a ")},
+			reconcile.FieldChange{Path: "services.web.environment.UNSET", Old: new("(unset)"), New: new(`"quoted"`)},
+			reconcile.FieldChange{Path: "services.web.environment.TAB", Old: new("a\tb"), New: new("a b")}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      environment.EMPTY  (unset) -> ""
+      environment.BLANK  a -> "a "
+      environment.UNSET  "(unset)" -> "\"quoted\""
+      environment.TAB    "a\tb" -> a b
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"a line end that is missing, and one of another kind", 0, service(
+			reconcile.FieldChange{Path: "configs.a.content", Old: new("one\ntwo"), New: new("one\ntwo\n")},
+			reconcile.FieldChange{Path: "configs.b.content", Old: new("one\r\ntwo\n"), New: new("one\ntwo\n")},
+			reconcile.FieldChange{Path: "configs.c.content", Old: new("-- old\nx\n"), New: new("++ new\nx\n")}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      configs.a.content
+        @@ -1,3 +1,2 @@
+         one
+         two
+        -(no line end here)
+      configs.b.content
+        @@ -1,2 +1,2 @@
+        -"one\r"
+        +one
+         two
+      configs.c.content
+        @@ -1,2 +1,2 @@
+        --- old
+        +++ new
+         x
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"a secret within a value", 0, service(reconcile.FieldChange{Path: "services.web.environment.URL", Sensitive: true, Old: new("redis://:(sensitive)@a"), New: new("redis://:(sensitive)@a")}),
+			`app   1 to change
+
+  ~ service web   rolling: 2 tasks restart, the spec changed
+      environment.URL  (sensitive, changed)
+
+Plan: 1 to change; 2 tasks restart.
+`},
+		{"a narrow terminal and a long name", 50, &reconcile.Plan{Stack: "app", Unchanged: 2, Changes: []reconcile.Change{
+			{Kind: reconcile.KindConfig, Name: "centrifugo_json", Object: "app_centrifugo_json", Action: reconcile.ActionRemove, Cause: "replaced by app_centrifugo_json.r2; removed once the checks have passed"},
+			{Kind: reconcile.KindService, Name: "web", Object: "app_web", Action: reconcile.ActionAdopt, Notes: []string{"a note that is longer than the terminal is wide"}}}},
+			`app   1 to adopt, 1 to remove, 2 unchanged
+
+  - config centrifugo_json
+      remove, replaced by app_centrifugo_json.r2;
+      removed once the checks have passed
+  ~ service web              adopt, no restart
+      a note that is longer than the terminal is
+      wide
+
+Plan: 1 to adopt, 1 to remove, 2 unchanged; no task restarts.
+`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got bytes.Buffer
+			Text{Width: c.width}.Plan(&got, c.plan)
+			if d := cmp.Diff(c.want, got.String()); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
 	}
 }
 
@@ -146,7 +273,7 @@ func TestPlanJSON(t *testing.T) {
 	if doc.SchemaVersion != 1 || doc.Stack != "whatrack" || doc.Revision != "4f2c1ab9e0d1" || len(doc.Changes) != 8 {
 		t.Errorf("%+v", doc)
 	}
-	if d := cmp.Diff(map[string]int{"create": 3, "update": 2, "remove": 1, "blocked": 1}, doc.Summary); d != "" {
+	if d := cmp.Diff(map[string]int{"create": 3, "update": 2, "adopt": 1, "remove": 1, "blocked": 1, "tasksStart": 0, "tasksRestart": 1, "tasksStop": 2}, doc.Summary); d != "" {
 		t.Error(d)
 	}
 	f := doc.Changes[6].Fields[1]
