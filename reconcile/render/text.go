@@ -81,7 +81,8 @@ func (t Text) Plan(w io.Writer, p *reconcile.Plan) {
 		t.paragraph(w, "  ", "    ", yellow, "warning: "+warning)
 	}
 	if sum := total(p); sum != "" {
-		fmt.Fprintf(w, "\n%s\n", t.paint(bold, sum))
+		fmt.Fprintln(w)
+		t.paragraph(w, "", "", bold, sum)
 	}
 }
 

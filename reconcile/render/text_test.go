@@ -75,7 +75,8 @@ func TestPlanText(t *testing.T) {
 
   warning: x-swarmward.ignore: "a" matches nothing in this stack
 
-Plan: 3 to create, 1 to change, 1 to adopt, 1 to remove, 1 blocked, 3 unchanged; 1 task restarts, 2 tasks stop.
+Plan: 3 to create, 1 to change, 1 to adopt, 1 to remove, 1 blocked, 3 unchanged;
+1 task restarts, 2 tasks stop.
 `},
 		{"nothing to do", 0, &reconcile.Plan{Stack: "whatrack", Unchanged: 11}, `whatrack   nothing to do, 11 objects are as the spec says
 `},
@@ -218,7 +219,8 @@ Plan: 1 to change; 2 tasks restart.
       a note that is longer than the terminal is
       wide
 
-Plan: 1 to adopt, 1 to remove, 2 unchanged; no task restarts.
+Plan: 1 to adopt, 1 to remove, 2 unchanged; no
+task restarts.
 `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
