@@ -22,7 +22,8 @@ const simSource = "cmd/swarmsim"
 // Sim is a running swarmsim: a Swarm in one process, which needs neither root
 // nor Docker.
 type Sim struct {
-	Host string // a value for DOCKER_HOST: unix://…
+	Host    string // a value for DOCKER_HOST: unix://…
+	Program string // swarmsim itself, for its ctl; gone when the test process ends
 }
 
 // StartSim builds swarmsim, once for the test process, runs one with the flags
@@ -62,7 +63,7 @@ func StartSim(tb testing.TB, flags ...string) *Sim {
 	if err != nil {
 		tb.Fatalf("swarmlab: swarmsim: it did not say where it is: %v", err)
 	}
-	return &Sim{Host: strings.TrimSpace(host)}
+	return &Sim{Host: strings.TrimSpace(host), Program: path}
 }
 
 // Client returns a client of its API at the version that both speak.
