@@ -52,10 +52,14 @@ func runSteps(ctx context.Context, steps []step, parallel int) map[string]error 
 			defer close(n.done)
 			for _, id := range s.needs {
 				if d, ok := nodes[id]; ok {
-					if <-d.done; d.err != nil {
-						n.err = fmt.Errorf("%w: %s failed", errNotStarted, id)
-						return
+					if <-d.done; d.err == nil {
+						continue
 					}
+					n.err = d.err // what failed first is the reason, however far it is
+					if !errors.Is(d.err, errNotStarted) {
+						n.err = fmt.Errorf("%w: %s failed", errNotStarted, id)
+					}
+					return
 				}
 			}
 			if s.heavy {

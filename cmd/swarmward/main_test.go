@@ -15,10 +15,15 @@ import (
 	"github.com/swarmward/swarmward/reconcile/engine/swarmlab"
 )
 
-// TestMain lets the test binary be swarmward in the txtar sessions, and closes
-// the Swarm that the end-to-end tests share.
+// TestMain lets the test binary be swarmward in the txtar sessions, and docker
+// where the machine has none, and closes the Swarm that the end-to-end tests
+// share.
 func TestMain(m *testing.M) {
-	testscript.Main(suite{m}, map[string]func(){"swarmward": main})
+	commands := map[string]func(){"swarmward": main, standIn: dockerByHand}
+	if _, err := exec.LookPath("docker"); err != nil || filepath.Base(os.Args[0]) == "docker" {
+		commands["docker"] = dockerByHand
+	}
+	testscript.Main(suite{m}, commands)
 }
 
 type suite struct{ m *testing.M }

@@ -33,6 +33,7 @@ func TestSwarmSessions(t *testing.T) {
 		Dir:                 "testdata/swarm",
 		RequireExplicitExec: true,
 		Setup:               ownSwarm,
+		Condition:           dockerCLI,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "until": until, "json": jsonValue,
 		},
