@@ -54,7 +54,7 @@ func seen(stack *spec.Stack, shuffle func([]string) []string) *reconcile.Observe
 	owned := func() map[string]string {
 		m := map[string]string{}
 		for _, k := range shuffle([]string{spec.LabelNamespace, reconcile.LabelManaged, reconcile.LabelApplied, "z", "y"}) {
-			m[k] = map[string]string{spec.LabelNamespace: "app"}[k] + strings.Trim(k, spec.LabelNamespace)
+			m[k] = "of " + k
 		}
 		m[spec.LabelNamespace] = "app"
 		return m

@@ -167,6 +167,7 @@ func hostile(s string) *reconcile.Plan {
 			Fields: []reconcile.FieldChange{{Path: "services." + s + "." + s, Old: new(s), New: new(s + "x")}, {Path: s, New: new(s + "\n" + s)}},
 			Notes:  []string{s}, Remedy: []string{s}},
 		{Kind: reconcile.KindSecret, Name: "n", Object: s, Action: reconcile.ActionBlocked, Cause: s, Remedy: []string{s, s}},
+		{Kind: reconcile.KindService, Name: "web", Object: "web", Action: reconcile.ActionRemove, Cause: s},
 	}}
 }
 
@@ -214,19 +215,22 @@ func TestMarkdownIsOnlyOurs(t *testing.T) {
 }
 
 func TestMarkdownFitsInAComment(t *testing.T) {
-	for name, p := range map[string]*reconcile.Plan{
-		"one huge value": {Stack: "app", Changes: []reconcile.Change{{Kind: reconcile.KindConfig, Name: "c", Action: reconcile.ActionCreate,
-			Fields: []reconcile.FieldChange{{Path: "configs.c.content", New: new(strings.Repeat("a line of text\n", 60_000))}}}}},
-		"one huge line": {Stack: "app", Changes: []reconcile.Change{{Kind: reconcile.KindConfig, Name: "c", Action: reconcile.ActionCreate,
-			Fields: []reconcile.FieldChange{{Path: "configs.c.content", New: new(strings.Repeat("x", 900_000))}}}}},
-		"many objects": many(3000),
+	for _, c := range []struct {
+		name, has string
+		plan      *reconcile.Plan
+	}{
+		{"one huge value", "+a line of text\n", &reconcile.Plan{Stack: "app", Changes: []reconcile.Change{{Kind: reconcile.KindConfig, Name: "c", Action: reconcile.ActionCreate,
+			Fields: []reconcile.FieldChange{{Path: "configs.c.content", New: new(strings.Repeat("a line of text\n", 60_000))}}}}}},
+		{"one huge line", "@@ content @@\n!", &reconcile.Plan{Stack: "app", Changes: []reconcile.Change{{Kind: reconcile.KindConfig, Name: "c", Action: reconcile.ActionCreate,
+			Fields: []reconcile.FieldChange{{Path: "configs.c.content", New: new(strings.Repeat("x", 900_000))}}}}}},
+		{"many objects", "| service `service-9` |", many(3000)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			text := markdown(t, p)
+		t.Run(c.name, func(t *testing.T) {
+			text := markdown(t, c.plan)
 			if n := len([]rune(text)); n > 65_536 {
 				t.Errorf("%d characters", n)
 			}
-			if !strings.Contains(text, "swarmward plan") || !strings.Contains(text, "**Plan: ") {
+			if !strings.Contains(text, "swarmward plan") || !strings.Contains(text, "**Plan: ") || !strings.Contains(text, c.has) {
 				t.Errorf("it does not say that there is more, and how much:\n%s", text[max(0, len(text)-500):])
 			}
 		})
