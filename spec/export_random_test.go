@@ -14,7 +14,6 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/swarmward/swarmward/spec"
@@ -46,9 +45,7 @@ func TestExportInvertsLowering(t *testing.T) {
 			t.Fatalf("%v\n%s", err, x.YAML)
 		}
 		engine(is)
-		// Whether a label of a mount is the volume's as well cannot be known.
-		options := append(normal(s), cmpopts.IgnoreFields(spec.Volume{}, "Create.Labels"))
-		if diff := cmp.Diff(s, is, options...); diff != "" {
+		if diff := cmp.Diff(s, is, normal()...); diff != "" {
 			t.Errorf("(-was +is):\n%s\n%s", diff, x.YAML)
 		}
 	})

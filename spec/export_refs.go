@@ -141,17 +141,27 @@ func (x *exporting) credentials(p *swarm.Privileges) *object {
 
 func (x *exporting) mounts(key string, c *swarm.ContainerSpec) *yaml.Node {
 	var items []*yaml.Node
-	for _, m := range c.Mounts {
-		if !onlyTmpfs(m) {
-			items = append(items, x.mount(key, m))
-		}
+	rest, _ := splitTmpfs(c.Mounts)
+	for _, m := range rest {
+		items = append(items, x.mount(key, m))
 	}
 	return listed(items)
 }
 
-// onlyTmpfs says whether a mount can only be said with tmpfs:.
-func onlyTmpfs(m mount.Mount) bool {
-	return m.Type == mount.TypeTmpfs && m.TmpfsOptions != nil && len(m.TmpfsOptions.Options) > 0
+// splitTmpfs parts the mounts that are written under tmpfs:, which come last:
+// those with options that only that can say, and such that follow one.
+func splitTmpfs(mounts []mount.Mount) (rest, tmpfs []mount.Mount) {
+	for _, m := range mounts {
+		o := m.TmpfsOptions
+		switch {
+		case m.Type == mount.TypeTmpfs && o != nil && len(o.Options) > 0,
+			m.Type == mount.TypeTmpfs && o == nil && !m.ReadOnly && len(tmpfs) > 0:
+			tmpfs = append(tmpfs, m)
+		default:
+			rest = append(rest, m)
+		}
+	}
+	return rest, tmpfs
 }
 
 func (x *exporting) mount(key string, m mount.Mount) *yaml.Node {
@@ -253,25 +263,28 @@ func (x *exporting) mountOptions(o *object, m mount.Mount) {
 	}
 }
 
-// tmpfsMounts are those that need tmpfs:, as parseTmpfs reads it.
+// tmpfsMounts are the inverse of parseTmpfs.
 func tmpfsMounts(mounts []mount.Mount) *yaml.Node {
 	var items []*yaml.Node
-	for _, m := range mounts {
-		if !onlyTmpfs(m) {
+	_, tmpfs := splitTmpfs(mounts)
+	for _, m := range tmpfs {
+		o := m.TmpfsOptions
+		if o == nil {
+			items = append(items, text(m.Target))
 			continue
 		}
 		var options []string
-		if m.TmpfsOptions.SizeBytes != 0 {
-			options = append(options, "size="+bytesText(m.TmpfsOptions.SizeBytes).Value)
+		if o.SizeBytes != 0 {
+			options = append(options, "size="+bytesText(o.SizeBytes).Value)
 		}
-		if m.TmpfsOptions.Mode != 0 {
-			options = append(options, fmt.Sprintf("mode=%o", uint32(m.TmpfsOptions.Mode)))
+		if o.Mode != 0 {
+			options = append(options, fmt.Sprintf("mode=%o", uint32(o.Mode)))
 		}
 		if m.ReadOnly {
 			options = append(options, "ro")
 		}
-		for _, o := range m.TmpfsOptions.Options {
-			options = append(options, strings.Join(o, "="))
+		for _, pair := range o.Options {
+			options = append(options, strings.Join(pair, "="))
 		}
 		items = append(items, text(m.Target+":"+strings.Join(options, ",")))
 	}

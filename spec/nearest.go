@@ -2,6 +2,10 @@ package spec
 
 import "slices"
 
+// Nearest is the name that a misspelt one most likely means; empty when none
+// is close.
+func Nearest(name string, names []string) string { return nearest(name, names) }
+
 // nearest is the name that a misspelt one most likely means; empty when none
 // is close.
 func nearest(name string, names []string) string {
