@@ -20,6 +20,9 @@ func (x *diffing) network(n spec.Network) {
 	c := Change{Kind: KindNetwork, Name: n.Key, Object: n.Name}
 	live, ok := x.seen.Networks[n.Name]
 	switch {
+	case !ok && n.External && predefined[n.Name]:
+		x.plan.Unchanged++
+		return
 	case !ok && n.External:
 		c.Action, c.Cause = ActionBlocked, "the spec says it is external, but the Swarm does not have it"
 		c.Remedy = []string{"docker network create --driver overlay --attachable " + n.Name}
@@ -53,6 +56,9 @@ func (x *diffing) network(n spec.Network) {
 	}
 	x.add(c)
 }
+
+// predefined networks are on every node, and in no list of the Swarm's.
+var predefined = map[string]bool{"host": true, "bridge": true}
 
 // networkFields compares what the spec says; what it leaves out, Swarm chooses
 // (subnets, vxlan ids), and right after creation the Engine reports neither

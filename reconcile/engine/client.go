@@ -32,6 +32,8 @@ type Engine struct {
 
 	mu  sync.Mutex
 	ids map[reconcile.Kind]map[string]string // name -> id
+	// predefined networks of the Swarm, id -> name.
+	predefined map[string]string
 }
 
 var _ reconcile.Engine = (*Engine)(nil)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 
 	"github.com/docker/docker/api/types/filters"
@@ -14,8 +15,8 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
-// Live is what the Swarm has of the stack with that name, in six read-only
-// calls. A stack is its services: without any there is none, as docker stack ls
+// Live is what the Swarm has of the stack with that name, in a constant
+// number of read-only calls. A stack is its services: without any there is none, as docker stack ls
 // has it, and Live has no services.
 func (e *Engine) Live(ctx context.Context, name string) (spec.Live, error) {
 	live := spec.Live{Name: name}
@@ -64,8 +65,10 @@ func (e *Engine) Live(ctx context.Context, name string) (spec.Live, error) {
 	for _, c := range configs {
 		live.Configs[c.Spec.Name], ids[c.ID] = c.Spec, c.Spec.Name
 	}
+	names := byID(networks)
+	maps.Copy(names, e.predefinedNetworks(ctx, networks, services))
 	for _, s := range services {
-		live.Services = append(live.Services, named(s.Spec, byID(networks), ids))
+		live.Services = append(live.Services, named(s.Spec, names, ids))
 	}
 	live.Pools, live.PoolBits = addressPools(info)
 	return live, nil

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/docker/docker/api/types/filters"
@@ -18,6 +19,40 @@ func byID(networks []network.Summary) map[string]string {
 		m[n.ID] = n.Name
 	}
 	return m
+}
+
+// predefinedNetworks finds the names of host and bridge, which a Swarm has
+// under an id of its own and leaves out of its lists. It asks at most once for
+// each, and only when a service is on one.
+func (e *Engine) predefinedNetworks(ctx context.Context, listed []network.Summary, services []swarm.Service) map[string]string {
+	known, out := byID(listed), map[string]string{}
+	for _, s := range services {
+		for _, a := range s.Spec.TaskTemplate.Networks {
+			if _, ok := known[a.Target]; ok {
+				continue
+			}
+			known[a.Target] = ""
+			e.mu.Lock()
+			name := e.predefined[a.Target]
+			e.mu.Unlock()
+			if name == "" {
+				// One that is gone keeps its id: that is the difference to show.
+				n, err := e.api.NetworkInspect(ctx, a.Target, network.InspectOptions{})
+				if err != nil {
+					continue
+				}
+				name = n.Name
+			}
+			out[a.Target] = name
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.predefined == nil {
+		e.predefined = map[string]string{}
+	}
+	maps.Copy(e.predefined, out)
+	return out
 }
 
 // named is a copy of a live spec that speaks of networks, secrets and configs

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/docker/docker/api/types/filters"
@@ -97,6 +98,8 @@ type lists struct {
 	upToDate []swarm.Task
 	nodes    []swarm.Node
 	networks []network.Summary
+	// predefined are the names by id of networks that no list has.
+	predefined map[string]string
 }
 
 func (l *lists) load(ctx context.Context, stack *spec.Stack) error {
@@ -126,13 +129,18 @@ func (l *lists) load(ctx context.Context, stack *spec.Stack) error {
 		l.networks, err = l.e.api.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("scope", "swarm"))})
 		return l.e.explain("networks", err)
 	})
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	l.predefined = l.e.predefinedNetworks(ctx, l.networks, l.services)
+	return nil
 }
 
 func (l *lists) fill(o *reconcile.Observed, stack string) {
 	o.Networks = index(l.networks, func(n network.Summary) string { return n.Name })
 	o.Nodes = index(l.nodes, func(n swarm.Node) string { return n.ID })
 	names, configs := byID(l.networks), map[string]string{}
+	maps.Copy(names, l.predefined)
 	for name, c := range o.Configs {
 		configs[c.ID] = name
 	}
