@@ -42,9 +42,10 @@ func (x *exporting) networkSection() *object {
 		}
 		o := newObject()
 		x.named(o, key, name)
-		x.network(o, key, n)
+		x.network(o, n)
 		if !o.empty() || key != defaultNetwork {
 			section.present(key, o)
+			x.chosenSubnets(section, n.IPAM)
 		}
 	}
 	return section
@@ -53,7 +54,7 @@ func (x *exporting) networkSection() *object {
 // The Engine's own notes among the options of an overlay network.
 const vxlanOption = "com.docker.network.driver.overlay.vxlanid_list"
 
-func (x *exporting) network(o *object, key string, n network.Summary) {
+func (x *exporting) network(o *object, n network.Summary) {
 	if n.Driver != "overlay" {
 		o.text("driver", n.Driver)
 	}
@@ -63,12 +64,12 @@ func (x *exporting) network(o *object, key string, n network.Summary) {
 	options := maps.Clone(n.Options)
 	delete(options, vxlanOption)
 	o.mapping("driver_opts", options)
-	o.object("ipam", x.ipam(key, n.IPAM))
+	o.object("ipam", x.ipam(n.IPAM))
 	o.pairs("labels", x.own(n.Labels))
 }
 
 // ipam leaves out what Swarm chooses by itself when it is not told.
-func (x *exporting) ipam(key string, from network.IPAM) *object {
+func (x *exporting) ipam(from network.IPAM) *object {
 	o := newObject()
 	if from.Driver != "default" {
 		o.text("driver", from.Driver)
@@ -76,7 +77,6 @@ func (x *exporting) ipam(key string, from network.IPAM) *object {
 	var pools []*yaml.Node
 	for _, c := range from.Config {
 		if x.fromPool(c) {
-			x.note("networks.%s: the subnet %s is left out: Swarm seems to have chosen it", key, c.Subnet)
 			continue
 		}
 		pool := newObject()
@@ -93,6 +93,16 @@ func (x *exporting) ipam(key string, from network.IPAM) *object {
 		o.mapping("options", from.Options)
 	}
 	return o
+}
+
+// chosenSubnets says beside the network just written which subnets it has that
+// the spec does not say.
+func (x *exporting) chosenSubnets(section *object, from network.IPAM) {
+	for _, c := range from.Config {
+		if x.fromPool(c) {
+			section.Content[len(section.Content)-2].HeadComment = "# On " + c.Subnet + ", as Swarm chooses when it is not told."
+		}
+	}
 }
 
 // fromPool says whether a subnet is like those that Swarm chooses.

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/spf13/cobra"
+
+	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/reconcile/engine"
+	"github.com/swarmward/swarmward/spec"
+)
+
+// export is what its flags say.
+type export struct {
+	secrets string
+	pin     bool
+	dir     string
+	write   string
+	force   bool
+}
+
+func (a *app) exportCmd() *cobra.Command {
+	var x export
+	cmd := &cobra.Command{
+		Use:   "export STACK",
+		Short: "Write a live stack as a spec; makes read-only calls alone",
+		Long: `Write a stack of the Swarm, whoever deployed it, as a spec: a plan made from it
+is empty, but for what is to be adopted. Makes read-only calls alone.
+
+Swarm gives no secret back. With --secrets external the spec uses those that
+are there; with --secrets environment it takes their contents from variables,
+which it lists. A spec has no words for some of what can be done by hand: that
+is told, and left as it is by x-swarmward.ignore. depends_on and checks are not
+in a Swarm; add them.`,
+		Args:              oneStack,
+		ValidArgsFunction: completeStacks,
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.export(cmd.Context(), args[0], x) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&x.secrets, "secrets", string(spec.SecretsExternal), "`HOW` the spec has its secrets: external or environment")
+	f.BoolVar(&x.pin, "pin", false, "keep the digests that images were resolved to")
+	f.StringVar(&x.dir, "dir", "", "`DIR` for the contents of configs that are long or no text (default: all in the spec)")
+	f.StringVarP(&x.write, "write", "w", "", "`FILE` to write, instead of stdout")
+	f.BoolVar(&x.force, "force", false, "overwrite files that exist")
+	return cmd
+}
+
+func oneStack(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("name one stack: swarmward export STACK; `docker stack ls` lists them")
+	}
+	return nil
+}
+
+func completeStacks(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	e, err := engine.New(nil)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	defer e.Close()
+	stacks, err := e.Stacks(cmd.Context())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return slices.Sorted(maps.Keys(stacks)), cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) export(ctx context.Context, stack string, x export) error {
+	if err := x.check(a.output); err != nil {
+		return err
+	}
+	e, err := engine.New(a.logger("text"))
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	live, err := e.Live(ctx, stack)
+	if err != nil {
+		return err
+	}
+	if len(live.Services) == 0 {
+		return noStack(ctx, e, stack)
+	}
+	o := spec.ExportOptions{Pin: x.pin, Secrets: spec.SecretsFrom(x.secrets)}
+	if x.dir != "" {
+		if o.Dir, err = x.relativeDir(); err != nil {
+			return err
+		}
+	}
+	invalid, err := settle(ctx, e, live, &o)
+	if err != nil {
+		return err
+	}
+	out, err := spec.Export(live, o)
+	if err != nil {
+		return err
+	}
+	if err := x.save(a.out, out); err != nil {
+		return err
+	}
+	a.mind(live, out, invalid)
+	if invalid != nil {
+		return exitCode(reconcile.ExitError)
+	}
+	return nil
+}
+
+func (x export) check(output string) error {
+	switch {
+	case output != "text":
+		return errors.New("export writes a spec, which is YAML: leave out --output")
+	case x.secrets != string(spec.SecretsExternal) && x.secrets != string(spec.SecretsEnvironment):
+		return fmt.Errorf("--secrets %q: must be external or environment", x.secrets)
+	case x.write != "" && !x.force:
+		return absent(x.write)
+	}
+	return nil
+}
+
+func absent(file string) error {
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("%s exists; give --force to overwrite it", file)
+	}
+	return nil
+}
+
+// relativeDir is --dir as the spec says it: relative to its own folder.
+func (x export) relativeDir() (string, error) {
+	from, err := filepath.Abs(filepath.Dir(x.write))
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(x.dir)
+	if err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(from, to)
+	return filepath.ToSlash(rel), err
+}
+
+func noStack(ctx context.Context, e *engine.Engine, name string) error {
+	stacks, err := e.Stacks(ctx)
+	if err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(stacks))
+	switch near := spec.Nearest(name, names); {
+	case len(names) == 0:
+		return fmt.Errorf("stack %s is not in the Swarm, which has none; a stack is what `docker stack deploy` or swarmward made", name)
+	case near != "":
+		return fmt.Errorf("stack %s is not in the Swarm; did you mean %s? There are: %s", name, near, strings.Join(names, ", "))
+	}
+	return fmt.Errorf("stack %s is not in the Swarm; there are: %s", name, strings.Join(names, ", "))
+}
+
+// settle loads what would be written and plans with it: what the spec cannot
+// say becomes x-swarmward.ignore, what not even that can do is noted. The error
+// of a spec that does not load is returned first.
+func settle(ctx context.Context, e *engine.Engine, live spec.Live, o *spec.ExportOptions) (invalid *spec.Invalid, err error) {
+	for range 2 {
+		p, err := rehearse(ctx, e, live, *o)
+		if errors.As(err, &invalid) {
+			return invalid, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		paths, others := p.Unsaid()
+		if len(o.Ignore) > 0 || len(paths) == 0 {
+			for _, line := range append(paths, others...) {
+				o.Notes = append(o.Notes, "a plan will show this: "+line)
+			}
+			return nil, nil
+		}
+		for _, path := range paths {
+			o.Ignore = append(o.Ignore, path)
+			o.Notes = append(o.Notes, path+": a spec cannot say what it is in the Swarm; x-swarmward.ignore leaves it as it is")
+		}
+	}
+	return nil, nil
+}
+
+// rehearse plans with the spec that o gives. The secrets are external, whatever
+// o says: nobody knows their contents.
+func rehearse(ctx context.Context, e *engine.Engine, live spec.Live, o spec.ExportOptions) (*reconcile.Plan, error) {
+	dir, err := os.MkdirTemp("", "swarmward-export-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	o.Secrets, o.Dir = spec.SecretsExternal, "."
+	out, err := spec.Export(live, o)
+	if err != nil {
+		return nil, err
+	}
+	for name, data := range out.Files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	file := filepath.Join(dir, "spec.yaml")
+	if err := os.WriteFile(file, out.YAML, 0o600); err != nil {
+		return nil, err
+	}
+	stack, err := spec.Load(ctx, spec.Options{Files: []string{file}, Environ: os.Environ()})
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := (&reconcile.Reconciler{Engine: e}).Plan(ctx, stack)
+	return p, err
+}
+
+// save writes the spec and its files; all of them or, where one exists, none.
+func (x export) save(stdout *os.File, out *spec.Exported) error {
+	files := map[string][]byte{}
+	for name, data := range out.Files {
+		files[filepath.Join(x.dir, name)] = data
+	}
+	if x.write != "" {
+		files[x.write] = out.YAML
+	}
+	names := slices.Sorted(maps.Keys(files))
+	for _, file := range names {
+		if err := absent(file); err != nil && !x.force {
+			return err
+		}
+	}
+	if len(out.Files) > 0 {
+		if err := os.MkdirAll(x.dir, 0o755); err != nil {
+			return err
+		}
+	}
+	for _, file := range names {
+		// Readable by nobody else: passwords are in many a spec.
+		if err := os.WriteFile(file, files[file], 0o600); err != nil {
+			return err
+		}
+	}
+	if x.write == "" {
+		_, err := stdout.Write(out.YAML)
+		return err
+	}
+	return nil
+}
+
+// mind tells what to look at, on stderr.
+func (a *app) mind(live spec.Live, out *spec.Exported, invalid *spec.Invalid) {
+	for _, n := range out.Notes {
+		fmt.Fprintf(a.err, "warning: %s\n", n)
+	}
+	if len(out.Variables) > 0 {
+		fmt.Fprintf(a.err, "set these variables to the contents of the secrets: %s\n", strings.Join(out.Variables, ", "))
+	}
+	for _, s := range live.Services {
+		for _, name := range inTheClear(s.TaskTemplate.ContainerSpec) {
+			fmt.Fprintf(a.err, "warning: service %s: the variable %s looks like a secret, and the spec has it in the clear as the Swarm does\n", s.Name, name)
+		}
+	}
+	if invalid != nil {
+		for _, f := range invalid.Findings {
+			fmt.Fprintf(a.err, "%s: %s: %s\n", f.Severity, f.Path, f.Message)
+		}
+		fmt.Fprintln(a.err, "swarmward: the Swarm runs what a spec cannot be: correct what is named above")
+	}
+}
+
+// inTheClear are the variables of a container that look like secrets; one that
+// names a file holds none.
+func inTheClear(c *swarm.ContainerSpec) []string {
+	if c == nil {
+		return nil
+	}
+	var out []string
+	for _, line := range c.Env {
+		name, value, _ := strings.Cut(line, "=")
+		if value != "" && reconcile.SoundsSecret(name) && !strings.HasSuffix(name, "_FILE") {
+			out = append(out, name)
+		}
+	}
+	return out
+}
