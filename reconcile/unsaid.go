@@ -35,7 +35,3 @@ func (p *Plan) Unsaid() (paths, others []string) {
 	slices.Sort(paths)
 	return slices.Compact(paths), others
 }
-
-// SoundsSecret says whether a variable or label of that name is likely to hold
-// a secret.
-func SoundsSecret(name string) bool { return soundsSecret(name) }

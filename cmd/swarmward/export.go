@@ -284,7 +284,7 @@ func inTheClear(c *swarm.ContainerSpec) []string {
 	var out []string
 	for _, line := range c.Env {
 		name, value, _ := strings.Cut(line, "=")
-		if value != "" && reconcile.SoundsSecret(name) && !strings.HasSuffix(name, "_FILE") {
+		if value != "" && spec.SoundsSecret(name) && !strings.HasSuffix(name, "_FILE") {
 			out = append(out, name)
 		}
 	}
