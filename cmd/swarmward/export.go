@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/docker/docker/api/types/swarm"
 	"github.com/spf13/cobra"
 
 	"github.com/swarmward/swarmward/reconcile"
@@ -98,8 +97,8 @@ func (a *app) export(ctx context.Context, stack string, x export) error {
 			return err
 		}
 	}
-	invalid, err := settle(ctx, e, live, &o)
-	if err != nil {
+	var invalid *spec.Invalid
+	if err := settle(ctx, e, live, &o); err != nil && !errors.As(err, &invalid) {
 		return err
 	}
 	out, err := spec.Export(live, o)
@@ -164,31 +163,29 @@ func noStack(ctx context.Context, e *engine.Engine, name string) error {
 	return fmt.Errorf("stack %s is not in the Swarm; there are: %s", name, strings.Join(names, ", "))
 }
 
-// settle loads what would be written and plans with it: what the spec cannot
-// say becomes x-swarmward.ignore, what not even that can do is noted. The error
-// of a spec that does not load is returned first.
-func settle(ctx context.Context, e *engine.Engine, live spec.Live, o *spec.ExportOptions) (invalid *spec.Invalid, err error) {
-	for range 2 {
-		p, err := rehearse(ctx, e, live, *o)
-		if errors.As(err, &invalid) {
-			return invalid, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		paths, others := p.Unsaid()
-		if len(o.Ignore) > 0 || len(paths) == 0 {
-			for _, line := range append(paths, others...) {
-				o.Notes = append(o.Notes, "a plan will show this: "+line)
-			}
-			return nil, nil
-		}
+// settle plans with what would be written. What the spec cannot say becomes
+// x-swarmward.ignore; what remains even so is noted.
+func settle(ctx context.Context, e *engine.Engine, live spec.Live, o *spec.ExportOptions) error {
+	p, err := rehearse(ctx, e, live, *o)
+	if err != nil {
+		return err
+	}
+	paths, remains := p.Unsaid()
+	if len(paths) > 0 {
 		for _, path := range paths {
-			o.Ignore = append(o.Ignore, path)
 			o.Notes = append(o.Notes, path+": a spec cannot say what it is in the Swarm; x-swarmward.ignore leaves it as it is")
 		}
+		o.Ignore = paths
+		if p, err = rehearse(ctx, e, live, *o); err != nil {
+			return err
+		}
+		paths, remains = p.Unsaid()
+		remains = append(paths, remains...)
 	}
-	return nil, nil
+	for _, line := range remains {
+		o.Notes = append(o.Notes, "a plan will show this: "+line)
+	}
+	return nil
 }
 
 // rehearse plans with the spec that o gives. The secrets are external, whatever
@@ -219,74 +216,4 @@ func rehearse(ctx context.Context, e *engine.Engine, live spec.Live, o spec.Expo
 	}
 	p, _, err := (&reconcile.Reconciler{Engine: e}).Plan(ctx, stack)
 	return p, err
-}
-
-// save writes the spec and its files; all of them or, where one exists, none.
-func (x export) save(stdout *os.File, out *spec.Exported) error {
-	files := map[string][]byte{}
-	for name, data := range out.Files {
-		files[filepath.Join(x.dir, name)] = data
-	}
-	if x.write != "" {
-		files[x.write] = out.YAML
-	}
-	names := slices.Sorted(maps.Keys(files))
-	for _, file := range names {
-		if err := absent(file); err != nil && !x.force {
-			return err
-		}
-	}
-	if len(out.Files) > 0 {
-		if err := os.MkdirAll(x.dir, 0o755); err != nil {
-			return err
-		}
-	}
-	for _, file := range names {
-		// Readable by nobody else: passwords are in many a spec.
-		if err := os.WriteFile(file, files[file], 0o600); err != nil {
-			return err
-		}
-	}
-	if x.write == "" {
-		_, err := stdout.Write(out.YAML)
-		return err
-	}
-	return nil
-}
-
-// mind tells what to look at, on stderr.
-func (a *app) mind(live spec.Live, out *spec.Exported, invalid *spec.Invalid) {
-	for _, n := range out.Notes {
-		fmt.Fprintf(a.err, "warning: %s\n", n)
-	}
-	if len(out.Variables) > 0 {
-		fmt.Fprintf(a.err, "set these variables to the contents of the secrets: %s\n", strings.Join(out.Variables, ", "))
-	}
-	for _, s := range live.Services {
-		for _, name := range inTheClear(s.TaskTemplate.ContainerSpec) {
-			fmt.Fprintf(a.err, "warning: service %s: the variable %s looks like a secret, and the spec has it in the clear as the Swarm does\n", s.Name, name)
-		}
-	}
-	if invalid != nil {
-		for _, f := range invalid.Findings {
-			fmt.Fprintf(a.err, "%s: %s: %s\n", f.Severity, f.Path, f.Message)
-		}
-		fmt.Fprintln(a.err, "swarmward: the Swarm runs what a spec cannot be: correct what is named above")
-	}
-}
-
-// inTheClear are the variables of a container that look like secrets; one that
-// names a file holds none.
-func inTheClear(c *swarm.ContainerSpec) []string {
-	if c == nil {
-		return nil
-	}
-	var out []string
-	for _, line := range c.Env {
-		name, value, _ := strings.Cut(line, "=")
-		if value != "" && spec.SoundsSecret(name) && !strings.HasSuffix(name, "_FILE") {
-			out = append(out, name)
-		}
-	}
-	return out
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -47,16 +47,18 @@ func made(t *testing.T, e *engine.Engine, s *spec.Stack, marks bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range p.Changes {
-		if c.Write == nil {
-			continue
-		}
-		w := c.Write
-		if !marks {
-			w = unmarked(w)
-		}
-		if err := e.Do(t.Context(), w); err != nil {
-			t.Fatalf("%s %s: %v", c.Kind, c.Name, err)
+	for _, late := range []bool{false, true} {
+		for _, c := range p.Changes {
+			if c.Write == nil || c.AfterChecks != late {
+				continue
+			}
+			w := c.Write
+			if !marks {
+				w = unmarked(w)
+			}
+			if err := e.Do(t.Context(), w); err != nil {
+				t.Fatalf("%s %s: %v", c.Kind, c.Name, err)
+			}
 		}
 	}
 }
@@ -85,48 +87,80 @@ func unmarked(w reconcile.Write) reconcile.Write {
 	return w
 }
 
-// An exported spec has nothing to change: whoever made the stack.
+// simulated is an Engine of a Swarm in one process, which the commands of the
+// test find too.
+func simulated(t *testing.T) *engine.Engine {
+	t.Helper()
+	t.Setenv("DOCKER_HOST", swarmlab.StartSim(t).Host)
+	e, err := engine.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// loaded is a spec of the repository with some of its text replaced.
+func loaded(t *testing.T, file string, environ []string, edits ...string) *spec.Stack {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, beside := range []string{"raw.env", "labels.env"} {
+		if b, err := os.ReadFile(filepath.Join(filepath.Dir(file), beside)); err == nil {
+			if err := os.WriteFile(filepath.Join(dir, beside), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	edited := filepath.Join(dir, "edited.yaml")
+	if err := os.WriteFile(edited, []byte(strings.NewReplacer(edits...).Replace(string(text))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := spec.Load(t.Context(), spec.Options{Files: []string{edited}, Environ: environ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// exports writes a stack of the Swarm to a file, and reads it.
+func exports(t *testing.T, stack string, flags ...string) (file, text string, r result) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "exported.yaml")
+	r = typed(t, append([]string{"export", stack, "-w", file}, flags...)...)
+	if r.code != 0 {
+		t.Fatal(r)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file, string(b), r
+}
+
+// An exported spec has nothing to change, whoever made the stack.
 func TestExportPlansEmpty(t *testing.T) {
-	fixtures := map[string]struct {
-		edits []string // what no Engine of a test has
+	for _, f := range []struct {
+		file  string
 		env   []string
+		edits []string // what no Engine of a test has
 	}{
-		"../../desired-state.yaml": {env: strings.Fields(dotenv())},
-		"../../spec/testdata/lower/beyond.yaml": {env: []string{"HOST=h"}, edits: []string{
+		{file: "../../desired-state.yaml", env: strings.Fields(dotenv())},
+		{file: "../../spec/testdata/lower/beyond.yaml", env: []string{"HOST=h"}, edits: []string{
 			`- {type: image, source: "tools:1", target: /c, image: {subpath: bin}}`, "",
 		}},
-		"../../spec/testdata/lower/everything.yaml": {env: []string{"HOME=/root"}, edits: []string{
+		{file: "../../spec/testdata/lower/everything.yaml", env: []string{"HOME=/root"}, edits: []string{
 			"driver: weave, ipam: {driver: d}", "driver_opts: {a: b}",
 			"{driver: vault, driver_opts: {a: b}, name: nnn}", "{file: ./raw.env, name: nnn}",
 			" a == b ", " node.labels.a == b ", ", {source: s1,", ", {source: s3, target: s3}, {source: s1,",
 		}},
-	}
-	for file, f := range fixtures {
+	} {
 		for _, marks := range []bool{true, false} {
-			name := map[bool]string{true: "swarmward", false: "somebody else"}[marks]
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml")+" by "+name, func(t *testing.T) {
-				t.Setenv("DOCKER_HOST", swarmlab.StartSim(t).Host)
-				dir := t.TempDir()
-				if err := os.CopyFS(dir, os.DirFS(filepath.Dir(file))); err != nil && !strings.HasPrefix(file, "../../desired") {
-					t.Fatal(err)
-				}
-				text, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				edited := filepath.Join(dir, "edited.yaml")
-				if err := os.WriteFile(edited, []byte(strings.NewReplacer(f.edits...).Replace(string(text))), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				s, err := spec.Load(t.Context(), spec.Options{Files: []string{edited}, Environ: f.env})
-				if err != nil {
-					t.Fatal(err)
-				}
-				e, err := engine.New(nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer e.Close()
+			t.Run(fmt.Sprintf("%s marks=%v", filepath.Base(f.file), marks), func(t *testing.T) {
+				e, s := simulated(t), loaded(t, f.file, f.env, f.edits...)
 				for _, x := range s.Secrets {
 					if x.External {
 						w := reconcile.CreateSecret{Spec: swarm.SecretSpec{Annotations: swarm.Annotations{Name: x.Name}, Data: []byte("x")}}
@@ -136,29 +170,56 @@ func TestExportPlansEmpty(t *testing.T) {
 					}
 				}
 				made(t, e, s, marks)
-
-				out := filepath.Join(dir, "exported.yaml")
-				r := typed(t, "export", s.Name, "-w", out)
-				if r.code != 0 {
-					t.Fatal(r)
+				file, text, r := exports(t, s.Name)
+				if strings.Contains(text, "ignore:") || strings.Contains(r.stderr, "a plan will show") {
+					t.Errorf("the spec does not say everything:\n%s\n%s", r, text)
 				}
-				written, err := os.ReadFile(out)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if bytes.Contains(written, []byte("ignore:")) || strings.Contains(r.stderr, "a plan will show") {
-					t.Errorf("the spec does not say everything:\n%s\n%s", r, written)
-				}
-				p := typed(t, "plan", "-f", out)
-				want, text_ := 0, "nothing to do"
+				p := typed(t, "plan", "-f", file)
+				code, says := 0, "nothing to do"
 				if !marks {
-					want, text_ = 2, "adopt, no restart"
+					code, says = 2, "adopt, no restart"
 				}
-				if p.code != want || !strings.Contains(p.stdout, text_) || strings.Contains(p.stdout, "->") {
-					t.Errorf("%s\n%s", p, written)
+				if p.code != code || !strings.Contains(p.stdout, says) || strings.Contains(p.stdout, "->") {
+					t.Errorf("%s\n%s", p, text)
 				}
-				t.Logf("%s", p)
 			})
 		}
+	}
+}
+
+// Revisions of secrets and configs go by their first name where the spec has
+// their content, and by their own where it does not.
+func TestExportOfRevisions(t *testing.T) {
+	e := simulated(t)
+	const file = "../../desired-state.yaml"
+	made(t, e, loaded(t, file, strings.Fields(dotenv())), true)
+	env := strings.Fields(strings.ReplaceAll(dotenv(), secrets["REDIS_PASSWORD"], "anotherPassword1"))
+	made(t, e, loaded(t, file, env, "maxmemory 320mb", "maxmemory 300mb"), true)
+
+	out, text, _ := exports(t, "whatrack")
+	if !strings.Contains(text, "redis_password: {external: true, name: whatrack_redis_password.r2}") || strings.Contains(text, "conf.r2") {
+		t.Errorf("revisions are mixed up:\n%s", text)
+	}
+	if p := typed(t, "plan", "-f", out); p.code != 0 {
+		t.Errorf("%s\n%s", p, text)
+	}
+
+	out, text, r := exports(t, "whatrack", "--secrets", "environment")
+	if strings.Contains(text, ".r2") || !strings.Contains(r.stderr, "set these variables to the contents of the secrets: CENTRIFUGO_ADMIN_PASSWORD, ") {
+		t.Errorf("%s\n%s", r, text)
+	}
+	if p := typed(t, "plan", "-f", out); p.code != 1 || !strings.Contains(p.stderr, "REDIS_PASSWORD") {
+		t.Errorf("plans without the secrets: %s", p)
+	}
+	for _, line := range env {
+		name, value, _ := strings.Cut(line, "=")
+		t.Setenv(name, value)
+	}
+	if p := typed(t, "plan", "-f", out); p.code != 0 {
+		t.Errorf("%s\n%s", p, text)
+	}
+	t.Setenv("REDIS_PASSWORD", "yetAnotherPassword")
+	if p := typed(t, "plan", "-f", out); p.code != 2 || !strings.Contains(p.stdout, "whatrack_redis_password.r3") {
+		t.Errorf("another password is no difference: %s", p)
 	}
 }
