@@ -53,7 +53,7 @@ func (x *exporting) gather() {
 	x.gatherMounts()
 	inUse := map[string]map[string]bool{"networks": {}, "secrets": {}, "configs": {}}
 	for _, s := range x.live.Services {
-		for _, a := range attached(s) {
+		for _, a := range s.TaskTemplate.Networks {
 			inUse["networks"][a.Target] = true
 		}
 		for _, name := range referenced(s.TaskTemplate.ContainerSpec) {

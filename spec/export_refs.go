@@ -13,20 +13,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-func attached(s swarm.ServiceSpec) []swarm.NetworkAttachmentConfig {
-	if len(s.TaskTemplate.Networks) > 0 {
-		return s.TaskTemplate.Networks
-	}
-	return s.Networks // services of old Engines have them there
-}
-
 // attachments leaves out the implicit: the network default, and the service's
 // own name as its alias.
 func (x *exporting) attachments(key string, s swarm.ServiceSpec) *yaml.Node {
 	var keys []string
 	long := newObject()
 	short := true
-	for _, a := range attached(s) {
+	for _, a := range s.TaskTemplate.Networks {
 		network, o := x.networks.keys[a.Target], newObject()
 		aliases := slices.Clone(a.Aliases)
 		if container.NetworkMode(a.Target).IsUserDefined() {

@@ -223,3 +223,20 @@ func TestExportOfRevisions(t *testing.T) {
 		t.Errorf("another password is no difference: %s", p)
 	}
 }
+
+func TestExportOnlyReads(t *testing.T) {
+	e := simulated(t)
+	made(t, e, loaded(t, "../../desired-state.yaml", strings.Fields(dotenv())), false)
+	c := newCalls(t, os.Getenv("DOCKER_HOST"))
+	t.Setenv("DOCKER_HOST", c.host)
+	exports(t, "whatrack")
+	seen := c.taken()
+	for _, s := range seen {
+		if !strings.HasPrefix(s, "GET ") && !strings.HasPrefix(s, "HEAD ") {
+			t.Errorf("it only reads, and yet: %s", s)
+		}
+	}
+	if len(seen) < 10 {
+		t.Errorf("only %d calls were seen", len(seen))
+	}
+}
