@@ -139,3 +139,38 @@ func TestExportOfContents(t *testing.T) {
 		t.Error(p)
 	}
 }
+
+// What docker stack deploy itself makes of the everything-file.
+func TestExportOfDockerStackDeploy(t *testing.T) {
+	docker := typist(t)
+	dir := t.TempDir()
+	for name, data := range map[string]string{"plain.conf": "a\n", "templated.conf": "b\n", "password": "hidden"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile("testdata/adopt/everything.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "stack.yaml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	docker("network", "create", "--driver", "overlay", "redeinterna")
+	docker("secret", "create", "adopted_by_hand", filepath.Join(dir, "password"))
+	docker("stack", "deploy", "--detach", "--resolve-image", "never", "-c", file, "all")
+	for _, args := range [][]string{{"plan", "--stack", "all", "-f", file}, {"export"}} {
+		if args[0] == "export" {
+			out, text, r := exports(t, "all")
+			if strings.Contains(text, "ignore:") || strings.Contains(r.stderr, "a plan will show") {
+				t.Errorf("the spec does not say everything:\n%s\n%s", r, text)
+			}
+			args = []string{"plan", "-f", out}
+		}
+		p := typed(t, args...)
+		if p.code != 2 || strings.Count(p.stdout, "~ service") != 5 || strings.Contains(p.stdout, "->") {
+			t.Error(p)
+		}
+	}
+}
