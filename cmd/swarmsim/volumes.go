@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/pkg/idtools"
 	"github.com/docker/docker/volume/service"
 	"github.com/docker/docker/volume/service/opts"
@@ -19,6 +22,9 @@ import (
 type localVolumes struct {
 	*service.VolumesService
 	engine *Engine
+
+	mu     sync.RWMutex // held while one is made
+	closed bool
 }
 
 func newLocalVolumes(e *Engine, dir string) (*localVolumes, error) {
@@ -28,6 +34,25 @@ func newLocalVolumes(e *Engine, dir string) (*localVolumes, error) {
 		return nil, fmt.Errorf("volumes: %w", err)
 	}
 	return v, nil
+}
+
+// Create makes a volume, unless the Engine is about to remove them all: tasks
+// start to the very end.
+func (v *localVolumes) Create(ctx context.Context, name, driver string, options ...opts.CreateOption) (*volume.Volume, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.closed {
+		return nil, errors.New("the Engine is shutting down")
+	}
+	return v.VolumesService.Create(ctx, name, driver, options...)
+}
+
+// Shutdown returns when no volume is being made, and none will be.
+func (v *localVolumes) Shutdown() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed = true
+	return v.VolumesService.Shutdown()
 }
 
 // LogVolumeEvent takes the events of the volumes.
