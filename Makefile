@@ -14,7 +14,7 @@ TESTFLAGS ?= -p 2 -parallel 4 -timeout 7m
 # Packages without an Engine, where the race detector is worth its price.
 RACE = $$(go list ./... | grep -v -e /swarmlab -e /reconcile/engine)
 
-.PHONY: bin/swarmsim help build demo recording test race lint fmt clean
+.PHONY: bin/swarmsim help build demo recording conformance test race lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: ## every test; on Debian as root also installs what Engine tests need
 	@.ci/tools
 	@.ci/gotest $(TESTFLAGS) ./...
 	@cd cmd/swarmsim && ../../.ci/gotest $(TESTFLAGS) ./...
+
+conformance: ## what Swarm does, row by row, on swarmsim and on a real dockerd side by side
+	@cd reconcile/engine/swarmlab/conformance && go test -count=1 -parallel 4 -timeout 7m -run '^TestConformance$$' . -args -table
 
 race: ## the tests of packages without an Engine, under the race detector
 	go test -race -timeout 7m $(RACE)

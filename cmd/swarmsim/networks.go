@@ -152,7 +152,7 @@ func (n *localNetworks) CreateNetwork(_ context.Context, r network.CreateRequest
 		return nil, libnetwork.NetworkNameError(r.Name)
 	}
 	if !slices.Contains([]string{"", "bridge", "ipvlan", "macvlan", "overlay"}, r.Driver) {
-		return nil, errdefs.NotFound(fmt.Errorf("could not find plugin %s in v1 plugin registry: plugin not found", r.Driver))
+		return nil, noPlugin(r.Driver)
 	}
 	if r.Driver == "overlay" || r.Scope == "swarm" {
 		return nil, libnetwork.ManagerRedirectError(r.Name)

@@ -11,7 +11,10 @@ import (
 
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/errdefs"
 	"github.com/docker/docker/pkg/idtools"
+	"github.com/docker/docker/pkg/plugingetter"
+	"github.com/docker/docker/pkg/plugins"
 	"github.com/docker/docker/volume/service"
 	"github.com/docker/docker/volume/service/opts"
 	"github.com/moby/swarmkit/v2/api"
@@ -30,7 +33,7 @@ type localVolumes struct {
 func newLocalVolumes(e *Engine, dir string) (*localVolumes, error) {
 	v := &localVolumes{engine: e}
 	var err error
-	if v.VolumesService, err = service.NewVolumeService(dir, nil, idtools.Identity{UID: os.Getuid(), GID: os.Getegid()}, v); err != nil {
+	if v.VolumesService, err = service.NewVolumeService(dir, noPlugins{}, idtools.Identity{UID: os.Getuid(), GID: os.Getegid()}, v); err != nil {
 		return nil, fmt.Errorf("volumes: %w", err)
 	}
 	return v, nil
@@ -54,6 +57,26 @@ func (v *localVolumes) Shutdown() error {
 	v.closed = true
 	return v.VolumesService.Shutdown()
 }
+
+// noPlugins is the store of plugins of an Engine that has none.
+type noPlugins struct{}
+
+// noPlugin is how the Engine says so.
+func noPlugin(name string) error { return errdefs.NotFound(fmt.Errorf("plugin %q not found", name)) }
+
+// Get finds none.
+func (noPlugins) Get(name, _ string, _ int) (plugingetter.CompatPlugin, error) {
+	return nil, noPlugin(name)
+}
+
+// GetAllByCap finds none.
+func (noPlugins) GetAllByCap(string) ([]plugingetter.CompatPlugin, error) { return nil, nil }
+
+// GetAllManagedPluginsByCap finds none.
+func (noPlugins) GetAllManagedPluginsByCap(string) []plugingetter.CompatPlugin { return nil }
+
+// Handle waits for none.
+func (noPlugins) Handle(string, func(string, *plugins.Client)) {}
 
 // LogVolumeEvent takes the events of the volumes.
 func (v *localVolumes) LogVolumeEvent(id string, action events.Action, attributes map[string]string) {

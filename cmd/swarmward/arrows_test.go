@@ -28,6 +28,7 @@ func TestArrows(t *testing.T) {
 		"reconcile/engine/swarmlab":         {},
 		"reconcile/engine/swarmlab/standin": {},
 		"reconcile/engine/swarmlab/standin/centrifugo": {"reconcile/engine/swarmlab/standin"},
+		"reconcile/engine/swarmlab/conformance":        {"reconcile/engine/swarmlab"},
 	}
 	for _, p := range packages(t, "-find=false", module+"/...") {
 		room := strings.TrimPrefix(p.ImportPath, module+"/")

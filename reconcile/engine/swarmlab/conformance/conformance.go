@@ -9,13 +9,12 @@
 package conformance
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"context"
 
 	"github.com/docker/docker/api/types/versions"
 )
@@ -66,6 +65,12 @@ func (w Want) of(kind, api string) string {
 	return strings.ReplaceAll(text, "{api}", api)
 }
 
+// wants is for a row of a list whose others want less.
+func (r Row) wants(w Want) Row {
+	r.Want = w
+	return r
+}
+
 // matches compares what was seen with what is wanted.
 func matches(want, got string) bool {
 	parts := strings.Split(want, "…")
@@ -88,6 +93,9 @@ type Engine struct {
 	API   string // the API version that it and the client speak
 	Host  string // unix://…
 	Image string
+	// Elsewhere gives, for each place, an Engine that cannot answer for its
+	// Swarm; nil where there is none.
+	Elsewhere func(place string) (*Engine, error)
 
 	transport *http.Transport
 }
@@ -108,7 +116,7 @@ func Rows() []Row {
 	var all []Row
 	for _, section := range [][]Row{
 		factRows(), sentRows(), distinctRows(), clientRows(), replacedRows(), updateRows(), statusRows(),
-		networkRows(), volumeRows(), secretRows(), eventRows(), errorRows(), filterRows(), validationRows(), taskRows(),
+		networkRows(), volumeRows(), secretRows(), eventRows(), errorRows(), elsewhereRows(), filterRows(), validationRows(), taskRows(),
 	} {
 		all = append(all, section...)
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/docker/docker/client"
@@ -16,7 +17,7 @@ var printTable = flag.Bool("table", false, "print what each row has shown on eac
 // TestConformance tries every row on every Engine that this machine can have.
 func TestConformance(t *testing.T) {
 	rows := Rows()
-	table := NewTable(rows)
+	table := NewTable(rows, Simulated, Real)
 	t.Cleanup(func() {
 		if *printTable {
 			table.Print(os.Stdout)
@@ -25,37 +26,88 @@ func TestConformance(t *testing.T) {
 	t.Run(Simulated, func(t *testing.T) {
 		t.Parallel()
 		sim := swarmlab.StartSim(t)
-		try(t, table, rows, &Engine{Kind: Simulated, Host: sim.Host, Image: "busybox:1.37"}, sim.Client(t))
+		try(t, table, rows, &Engine{Kind: Simulated, Host: sim.Host, Image: "busybox:1.37"})
 	})
 	t.Run(Real, func(t *testing.T) {
 		t.Parallel()
 		if missing := swarmlab.Missing(); missing != "" {
-			table.Add(Real, "", "this machine lacks "+missing)
+			table.Lacks(Real, "this machine lacks "+missing)
 		}
 		lab := swarmlab.Start(t, swarmlab.Options{})
 		const image = "swarmlab/conformance:1"
 		if err := lab.LoadImage(t.Context(), image, nil); err != nil {
 			t.Fatal(err)
 		}
-		n := lab.Nodes[0]
-		try(t, table, rows, &Engine{Kind: Real, Host: n.Host, Image: image}, n.Client(t))
+		try(t, table, rows, &Engine{Kind: Real, Host: lab.Nodes[0].Host, Image: image, Elsewhere: elsewhere(t)})
 	})
 }
 
-func try(t *testing.T, table *Table, rows []Row, e *Engine, c *client.Client) {
-	if _, err := c.Ping(t.Context()); err != nil {
-		t.Fatal(err)
+// elsewhere starts further Engines when the first row asks for them: one by
+// itself, and a Swarm whose manager is locked while its worker works on.
+func elsewhere(t *testing.T) func(place string) (*Engine, error) {
+	open := func(o swarmlab.Options) (*swarmlab.Lab, error) {
+		lab, err := swarmlab.Open(t.Context(), "", o)
+		if err == nil {
+			t.Cleanup(func() {
+				if err := lab.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return lab, err
 	}
-	c.NegotiateAPIVersion(t.Context())
+	alone := sync.OnceValues(func() (*swarmlab.Lab, error) { return open(swarmlab.Options{NoSwarm: true}) })
+	locked := sync.OnceValues(func() (*swarmlab.Lab, error) {
+		lab, err := open(swarmlab.Options{Workers: 1, Autolock: true})
+		if err == nil {
+			err = lab.Nodes[0].Restart(t.Context())
+		}
+		return lab, err
+	})
+	return func(place string) (*Engine, error) {
+		lab, node := locked, 0
+		switch place {
+		case Outside:
+			lab = alone
+		case Worker:
+			node = 1
+		}
+		l, err := lab()
+		if err != nil {
+			return nil, err
+		}
+		e := &Engine{Kind: Real, Host: l.Nodes[node].Host}
+		return e, e.connect(t)
+	}
+}
+
+// connect finds the API version to speak.
+func (e *Engine) connect(t *testing.T) error {
+	c, err := client.NewClientWithOpts(client.WithHost(e.Host))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	p, err := c.Ping(t.Context())
+	if err != nil {
+		return err
+	}
+	c.NegotiateAPIVersionPing(p)
 	e.API = c.ClientVersion()
 	e.dial()
 	t.Cleanup(e.transport.CloseIdleConnections)
-	// The rows are over when this has ended, and the Engine is not.
-	column := table.Add(e.Kind, e.API, "")
+	return nil
+}
+
+func try(t *testing.T, table *Table, rows []Row, e *Engine) {
+	if err := e.connect(t); err != nil {
+		t.Fatal(err)
+	}
+	table.Has(e.Kind, e.API)
 	for i, r := range rows {
 		t.Run(r.Section+": "+r.Name, func(t *testing.T) {
 			t.Parallel()
-			t.Cleanup(func() { table.Record(column, i, !t.Failed()) })
+			t.Cleanup(func() { table.Record(e.Kind, i, !t.Failed()) })
 			if r.only != "" && r.only != e.Kind {
 				return // the table tells why
 			}
@@ -124,11 +176,12 @@ func TestTable(t *testing.T) {
 		{Section: "2 b", Name: "real alone", Want: is("x")},
 	}
 	rows[3] = rows[3].on(Real, "no containers")
-	table := NewTable(rows)
-	sim, lab := table.Add(Simulated, "1.51", ""), table.Add(Real, "1.41", "")
+	table := NewTable(rows, Simulated, Real)
+	table.Has(Real, "1.41")
+	table.Has(Simulated, "1.51")
 	for i := range rows {
-		table.Record(sim, i, i != 0)
-		table.Record(lab, i, true)
+		table.Record(Simulated, i, i != 0)
+		table.Record(Real, i, true)
 	}
 	var got strings.Builder
 	table.Print(&got)

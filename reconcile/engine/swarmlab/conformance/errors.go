@@ -35,7 +35,7 @@ func errorRows() []Row {
 			_, err := t.SwarmInit(t.Context(), swarm.InitRequest{ListenAddr: "127.0.0.1:1", AdvertiseAddr: "127.0.0.1"})
 			return t.outcome(err)
 		}),
-		row("a registry that cannot be reached", is("500 Internal: …").sim("404 NotFound: …manifest unknown…", "its registry answers, and has no such image"), func(t *trial) string {
+		row("a registry that cannot be reached", is(`500 Internal: Get "https://nosuch.invalid/v2/": …`).sim("404 NotFound: manifest unknown: manifest unknown", "its registry answers, and has no such image"), func(t *trial) string {
 			_, err := t.DistributionInspect(t.Context(), "nosuch.invalid/a:1", "")
 			return t.outcome(err)
 		}),

@@ -99,13 +99,14 @@ func networkRows() []Row {
 			Subnet: "10.77.2.0/24", AuxAddress: map[string]string{"a": "10.77.2.7"},
 		}}}}, func(n network.Inspect) any { return len(n.IPAM.Config[0].AuxAddress) }),
 		made("no driver, with the Swarm's scope", "400 InvalidArgument: rpc error: code = InvalidArgument desc = driver name: if driver is specified name is required", network.CreateOptions{Scope: "swarm"}),
-		made("unknown driver", "404 NotFound: …nosuch…", network.CreateOptions{Driver: "nosuch"}),
+		made("unknown driver", `404 NotFound: plugin "nosuch" not found`, network.CreateOptions{Driver: "nosuch"}),
 		net("malformed subnet", is("400 InvalidArgument: invalid network config:\ninvalid subnet bogus: invalid CIDR block notation").
-			before("1.44", `500 Internal: …bogus…`), func(t *trial) string {
+			before("1.44", "500 Internal: Invalid subnet bogus : invalid CIDR address: bogus"), func(t *trial) string {
 			_, err := t.tryNetwork(t.name("n"), network.CreateOptions{Driver: "overlay", IPAM: subnet("bogus", "")})
 			return t.outcome(err)
 		}),
-		net("gateway outside the subnet", is("400 InvalidArgument: …10.99.0.1…"), func(t *trial) string {
+		net("gateway outside the subnet", is("400 InvalidArgument: invalid network config:\ninvalid gateway 10.99.0.1: parent subnet 10.77.3.0/24 doesn't contain this address").
+			before("1.44", "400 InvalidArgument: rpc error: code = InvalidArgument desc = ipam configuration: subnet 10.77.3.0/24 does not contain gateway 10.99.0.1"), func(t *trial) string {
 			_, err := t.tryNetwork(t.name("n"), network.CreateOptions{Driver: "overlay", IPAM: subnet("10.77.3.0/24", "10.99.0.1")})
 			return t.outcome(err)
 		}),
@@ -214,7 +215,7 @@ func networkRows() []Row {
 		attached("attaching to one that is missing", "nowhere", is("500 Internal: network nowhere not found")),
 		attached("attaching to ingress", "ingress", is(`400 InvalidArgument: rpc error: code = InvalidArgument desc = Service cannot be explicitly attached to the ingress network "ingress"`)),
 		attached("attaching to docker_gwbridge", "docker_gwbridge", is("403 PermissionDenied: The network docker_gwbridge cannot be used with services. Only networks scoped to the swarm can be used, such as those created with the overlay driver.")),
-		attached("attaching to none", "none", is("404 NotFound: …")),
+		attached("attaching to none", "none", is("404 NotFound: could not find the corresponding predefined swarm network: network none not found")),
 		net("virtual addresses", is("1 address on n"), func(t *trial) string {
 			id := t.network("n")
 			t.create("a", at(inTask+"Networks", `[{"Target":"{name}n"}]`))

@@ -226,7 +226,7 @@ func referenceRows() []Row {
 			one, two := t.secretRef(t.secret("s"), "s"), t.secretRef(t.secret("r"), "r")
 			return t.outcome(t.tryCreate(t.spec("a", at(inContainer+"Secrets", strings.TrimSuffix(one, "]")+","+strings.TrimPrefix(two, "[")))))
 		}),
-		row("a secret without an owner passes, and the task fails", `starting container failed: …strconv.Atoi: parsing "": invalid syntax`, func(t *trial) string {
+		row("a secret without an owner passes, and the task fails", `starting container failed: strconv.Atoi: parsing "": invalid syntax`, func(t *trial) string {
 			return t.failure(at(inContainer+"Secrets", `[{"SecretID":"`+t.secret("s")+`","SecretName":"{name}s","File":{"Name":"f","Mode":256}}]`))
 		}),
 		row("a task with a secret and a config runs", "running", func(t *trial) string {

@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -22,16 +23,32 @@ type column struct {
 	cells     []string // by row; empty for one that was not tried
 }
 
-// NewTable is a table of rows without a column.
-func NewTable(rows []Row) *Table { return &Table{rows: rows} }
+// NewTable is an empty table with a column for each kind of Engine.
+func NewTable(rows []Row, kinds ...string) *Table {
+	t := &Table{rows: rows}
+	for _, kind := range kinds {
+		t.columns = append(t.columns, &column{kind: kind, missing: "it did not start", cells: make([]string, len(rows))})
+	}
+	return t
+}
 
-// Add adds a column for an Engine, or for one that cannot be had.
-func (t *Table) Add(kind, api, missing string) *column {
+func (t *Table) column(kind string) *column {
+	return t.columns[slices.IndexFunc(t.columns, func(c *column) bool { return c.kind == kind })]
+}
+
+// Has notes that there is an Engine of that kind, and its API version.
+func (t *Table) Has(kind, api string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c := &column{kind: kind, api: api, missing: missing, cells: make([]string, len(t.rows))}
-	t.columns = append(t.columns, c)
-	return c
+	c := t.column(kind)
+	c.api, c.missing = api, ""
+}
+
+// Lacks notes why there is none.
+func (t *Table) Lacks(kind, why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.column(kind).missing = why
 }
 
 const (
@@ -41,10 +58,11 @@ const (
 	notHere    = "not here: "
 )
 
-// Record notes how a row ended on the column's Engine.
-func (t *Table) Record(c *column, row int, ok bool) {
+// Record notes how a row ended on the Engine of that kind.
+func (t *Table) Record(kind string, row int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	c := t.column(kind)
 	c.cells[row] = t.cell(c, t.rows[row], ok)
 }
 

@@ -31,7 +31,7 @@ func validationRows() []Row {
 		named("dashes and underscores in a name", "ok", func(key string) string { return key + "_a--b__c" }),
 		named("a dash at the end of a name", badName, func(key string) string { return key + "-" }),
 		named("a dot in a name", badName, func(key string) string { return key + ".a" }),
-		{Section: validationSection, Name: "names are one whatever their case", Want: is("409 Conflict: …name conflicts with an existing object…"), try: func(t *trial) string {
+		{Section: validationSection, Name: "names are one whatever their case", Want: is("409 Conflict: rpc error: code = AlreadyExists desc = name conflicts with an existing object: service …-A already exists"), try: func(t *trial) string {
 			t.create("a")
 			s := t.spec("a")
 			s.Name = strings.ToUpper(s.Name)
@@ -62,8 +62,8 @@ func validationRows() []Row {
 		refused("a malformed constraint", is("500 Internal: rpc error: code = Unknown desc = constraint expected one operator from ==, !="), at(inTask+"Placement.Constraints", `["node.role"]`)),
 		refused("an unknown failure action", is("400 InvalidArgument: unrecognized update failure action bogus"), at("UpdateConfig", `{"FailureAction":"bogus"}`)),
 		refused("an unknown restart condition", is(`400 InvalidArgument: invalid RestartCondition: "bogus"`), at(inTask+"RestartPolicy", `{"Condition":"bogus"}`)),
-		refused("a negative failure ratio", is(invalid+"…"), at("UpdateConfig", `{"MaxFailureRatio":-1}`)),
-		refused("a template that does not parse", is(invalid+"…"), at(inContainer+"Env", `["a={{.Nope"]`)),
+		refused("a negative failure ratio", is(invalid+"TaskSpec: update-maxfailureratio cannot be less than 0 or bigger than 1"), at("UpdateConfig", `{"MaxFailureRatio":-1}`)),
+		refused("a template that does not parse", is(invalid+`expanding env failed: expanding env "a={{.Nope": template: expansion:1: unclosed action`), at(inContainer+"Env", `["a={{.Nope"]`)),
 	}
 	for _, f := range []struct{ name, path, value string }{
 		{"log driver", inTask + "LogDriver", `{"Name":"bogus"}`},

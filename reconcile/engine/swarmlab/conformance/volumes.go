@@ -50,7 +50,7 @@ func volumeRows() []Row {
 			_, err = t.volume("v", volume.CreateOptions{Labels: map[string]string{"c": "d"}, DriverOpts: map[string]string{"type": "tmpfs", "device": "tmpfs"}})
 			return t.outcome(err) + " " + labels(t)
 		}),
-		row("unknown driver", is("404 NotFound: …nosuch…"), func(t *trial) string {
+		row("unknown driver", is(`404 NotFound: create v: error looking up volume plugin nosuch: plugin "nosuch" not found`), func(t *trial) string {
 			_, err := t.volume("v", volume.CreateOptions{Driver: "nosuch"})
 			return t.outcome(err)
 		}),
@@ -95,7 +95,7 @@ func volumeRows() []Row {
 		row("a task without its bind source is rejected", is(`invalid mount config for type "bind": bind source path does not exist: /nowhere/at/all`), func(t *trial) string {
 			return t.failure(at(inContainer+"Mounts", `[{"Type":"bind","Source":"/nowhere/at/all","Target":"/x"}]`))
 		}),
-		row("a cluster volume needs 1.42: below it the volume is a local one", is("400 InvalidArgument: …").before("1.42", "local local"), func(t *trial) string {
+		row("a cluster volume needs 1.42: below it the volume is a local one", is("400 InvalidArgument: rpc error: code = InvalidArgument desc = AccessMode must not be nil").before("1.42", "local local"), func(t *trial) string {
 			v, err := t.volume("v", volume.CreateOptions{ClusterVolumeSpec: &volume.ClusterVolumeSpec{}})
 			if err != nil {
 				return t.outcome(err)
