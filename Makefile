@@ -37,7 +37,7 @@ test: ## every test; on Debian as root also installs what Engine tests need
 	@cd cmd/swarmsim && ../../.ci/gotest $(TESTFLAGS) ./...
 
 conformance: ## what Swarm does, row by row, on swarmsim and on a real dockerd side by side
-	@cd reconcile/engine/swarmlab/conformance && go test -count=1 -parallel 4 -timeout 7m -run '^TestConformance$$' . -args -table
+	@cd reconcile/engine/swarmlab/conformance && go test -count=1 -parallel 4 -timeout 7m -run '^TestConformance$$' -args -table
 
 race: ## the tests of packages without an Engine, under the race detector
 	go test -race -timeout 7m $(RACE)
