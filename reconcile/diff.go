@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -38,21 +37,30 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 	}
 	x.ignored = x.ignoreRules()
 	for _, n := range stack.Networks {
-		x.network(n)
+		if !x.leave(KindNetwork, n.Key, hasKey(seen.Networks, n.Name)) {
+			x.network(n)
+		}
 	}
 	for _, v := range stack.Volumes {
-		x.volume(v)
+		if !x.leave(KindVolume, v.Key, hasKey(seen.Volumes, v.Name)) {
+			x.volume(v)
+		}
 	}
 	for _, s := range stack.Secrets {
-		x.secret(s)
+		if !leaveRevision(x, KindSecret, s.Key, s.Name, seen.Secrets) {
+			x.secret(s)
+		}
 	}
 	for _, c := range stack.Configs {
-		x.config(c)
+		if !leaveRevision(x, KindConfig, c.Key, c.Name, seen.Configs) {
+			x.config(c)
+		}
 	}
 	for _, s := range stack.Services {
 		x.service(s)
 	}
 	x.prune()
+	x.keep()
 	if stack.Partial == nil {
 		x.warnUnusedRules()
 	} else {
@@ -72,6 +80,7 @@ type diffing struct {
 	redact  func(string) (string, bool)
 	ignored func(string) bool
 	rules   []*ignoreRule
+	inUse   map[Kind]map[string]bool // secrets and configs, by name, that services will refer to
 }
 
 func (x *diffing) add(c Change) { x.plan.Changes = append(x.plan.Changes, c) }
@@ -90,52 +99,71 @@ func (x *diffing) service(s spec.Service) {
 	live, ok := x.seen.Services[want.Name]
 	change := Change{Kind: KindService, Name: s.Key, Object: want.Name}
 	if !ok {
+		x.use(want)
 		change.Action, change.Cause = ActionCreate, "not in the Swarm yet"
 		change.Impact, change.Tasks = ImpactNone, x.size(want)
-		change.Write = CreateService{Spec: stamped(want, SpecHash(want)), Query: x.stack.Settings.Images.Resolve != "never"}
+		change.Write = CreateService{Spec: stamped(want, x.mark(s.Key, want)), Query: x.stack.Settings.Images.Resolve != "never"}
 		x.add(change)
 		return
 	}
+	if x.leave(KindService, s.Key, true) {
+		x.use(live.Spec)
+		return
+	}
+	path := "services." + quoteKey(s.Key)
 	if was, is := modeName(live.Spec.Mode), modeName(want.Mode); was != is {
-		change.Action, change.Impact, change.Tasks = ActionBlocked, ImpactRecreate, len(x.runningTasks(live.ID))
-		change.Cause = "Swarm cannot change a service's mode"
-		change.Fields = []FieldChange{{Path: "services." + s.Key + ".deploy.mode", Old: &was, New: &is}}
-		change.Remedy = []string{"docker service rm " + want.Name, "swarmward apply"}
-		x.add(change)
-		return
+		if !x.ignores(path + ".deploy.mode") {
+			x.otherMode(change, path+".deploy.mode", was, is, live)
+			return
+		}
+		want.Mode = live.Spec.Mode
 	}
-	w := walker{fields: fields(), prefix: "services." + s.Key, ignored: x.ignored, redact: x.redact}
+	w := walker{fields: fields(), prefix: path, ignored: x.ignored, redact: x.redact}
 	merged := w.merge("", "", replaceTasks, reflect.ValueOf(live.Spec), reflect.ValueOf(want)).Interface().(swarm.ServiceSpec)
+	x.use(merged)
 	if len(w.changes) == 0 {
 		x.unchangedService(change, live)
 		return
 	}
-	hash := SpecHash(merged)
-	change.Action, change.Fields = ActionUpdate, withoutEcho(w.changes)
-	change.Cause = cause(live.Spec, hash)
-	if movedTag(change.Fields, live.Spec, merged) && SpecHash(live.Spec) == hash {
+	change.Action, change.Fields = ActionUpdate, withoutEcho(path, w.changes)
+	change.Cause = x.cause(s.Key, live.Spec, merged)
+	if movedTag(change.Fields, live.Spec, merged) {
 		change.Cause = "its tag points at another image now"
 	}
 	if note := rolledBackNote(live.UpdateStatus); note != "" {
 		change.Notes = append(change.Notes, note)
 	}
-	x.impact(&change, live, merged)
+	query := x.queries(path, w.changes)
+	x.impact(&change, live, &merged, query)
 	change.Write = UpdateService{
-		ID: live.ID, Version: live.Version, Spec: stamped(merged, hash),
-		Query: x.queries(change.Fields),
+		ID: live.ID, Version: live.Version, Spec: stamped(merged, x.mark(s.Key, merged)), Query: query,
 	}
 	x.add(change)
 }
 
+// otherMode blocks what only a new service in the old one's place would do.
+func (x *diffing) otherMode(c Change, path, was, is string, live ObservedService) {
+	x.use(live.Spec)
+	c.Action, c.Impact, c.Tasks = ActionBlocked, ImpactRecreate, len(x.runningTasks(live.ID))
+	c.Cause = "Swarm cannot change a service's mode"
+	c.Fields = []FieldChange{{Path: path, Old: &was, New: &is}}
+	c.Remedy = []string{"docker service rm " + c.Object, "swarmward apply"}
+	x.add(c)
+}
+
 // withoutEcho leaves out the label in which docker stack deploy repeats the
 // image, where the image itself is listed.
-func withoutEcho(changes []FieldChange) []FieldChange {
-	if !slices.ContainsFunc(changes, func(c FieldChange) bool { return strings.HasSuffix(c.Path, ".image") }) {
+func withoutEcho(path string, changes []FieldChange) []FieldChange {
+	if !changesImage(path, changes) {
 		return changes
 	}
-	return slices.DeleteFunc(changes, func(c FieldChange) bool {
-		return strings.HasSuffix(c.Path, "."+quoteKey(spec.LabelImage))
+	return slices.DeleteFunc(slices.Clone(changes), func(c FieldChange) bool {
+		return c.Path == path+".deploy.labels."+quoteKey(spec.LabelImage)
 	})
+}
+
+func changesImage(path string, changes []FieldChange) bool {
+	return slices.ContainsFunc(changes, func(c FieldChange) bool { return c.Path == path+".image" })
 }
 
 // unchangedService adopts a service that has no mark of ours yet. That write
@@ -152,8 +180,17 @@ func (x *diffing) unchangedService(change Change, live ObservedService) {
 		x.add(change)
 		return
 	}
-	change.Action, change.Impact, change.Cause = ActionAdopt, ImpactNone, "as the spec says, but not under swarmward yet"
-	change.Write = UpdateService{ID: live.ID, Version: live.Version, Spec: stamped(live.Spec, SpecHash(live.Spec))}
+	next := live.Spec
+	x.impact(&change, live, &next, false)
+	if change.Impact != ImpactNone {
+		change = Change{Kind: change.Kind, Name: change.Name, Object: change.Object, Action: ActionNote}
+		change.Notes = []string{"adopted with its next change: any write would start its tasks anew"}
+		x.plan.Unchanged++
+		x.add(change)
+		return
+	}
+	change.Action, change.Cause = ActionAdopt, "as the spec says, but not under swarmward yet"
+	change.Write = UpdateService{ID: live.ID, Version: live.Version, Spec: stamped(live.Spec, x.mark(change.Name, live.Spec))}
 	x.add(change)
 }
 
@@ -162,9 +199,10 @@ func terminal(s swarm.UpdateState) bool {
 }
 
 // queries says whether the registry is asked for the digest, in the words of
-// docker stack deploy's --resolve-image.
-func (x *diffing) queries(changes []FieldChange) bool {
-	return x.stack.Settings.Images.Resolve != "never" && slices.ContainsFunc(changes, func(c FieldChange) bool { return strings.HasSuffix(c.Path, ".image") })
+// docker stack deploy's --resolve-image. A change that leaves the tasks alone
+// never asks: the answer would replace them.
+func (x *diffing) queries(path string, changes []FieldChange) bool {
+	return x.stack.Settings.Images.Resolve != "never" && changesImage(path, changes)
 }
 
 // digested is s with its image pinned to what the tag points at now, for a stack
@@ -193,11 +231,33 @@ func movedTag(changes []FieldChange, live, merged swarm.ServiceSpec) bool {
 	return len(changes) == 1 && strings.HasSuffix(changes[0].Path, ".image") && ImageOf(live) == ImageOf(merged)
 }
 
+// mark is what the label of a service says that was written: the hash of its
+// spec and, where rules ignore some of that, the hash of the rest.
+func (x *diffing) mark(key string, s swarm.ServiceSpec) string {
+	full, rest := SpecHash(s), x.ownHash(key, s)
+	if full == rest {
+		return full
+	}
+	return full + "+" + rest
+}
+
+// ownHash is the hash of what no rule ignores.
+func (x *diffing) ownHash(key string, s swarm.ServiceSpec) string {
+	if x.ignored == nil {
+		return SpecHash(s)
+	}
+	return specHash(s, func(path string) bool { return x.ignored("services." + quoteKey(key) + "." + path) })
+}
+
 // cause compares the live spec, the one that was written last and the one that
-// is wanted now.
-func cause(live swarm.ServiceSpec, wantHash string) string {
+// is wanted now. What a rule ignores is nobody's change.
+func (x *diffing) cause(key string, live, next swarm.ServiceSpec) string {
 	applied := live.Labels[LabelApplied]
-	byHand, bySpec := SpecHash(live) != applied, wantHash != applied
+	full, rest, _ := strings.Cut(applied, "+")
+	written := func(s swarm.ServiceSpec) bool {
+		return SpecHash(s) == full || rest != "" && x.ownHash(key, s) == rest
+	}
+	byHand, bySpec := !written(live), !written(next)
 	switch {
 	case applied == "":
 		return "not under swarmward yet"
@@ -214,55 +274,6 @@ func rolledBackNote(s *swarm.UpdateStatus) string {
 		return ""
 	}
 	return fmt.Sprintf("Swarm rolled the last update back: %s", s.Message)
-}
-
-// impact predicts which tasks are replaced.
-func (x *diffing) impact(c *Change, live ObservedService, merged swarm.ServiceSpec) {
-	running := x.runningTasks(live.ID)
-	worst, scales := keepsTasks, false
-	for _, f := range c.Fields {
-		if f.impact == scalesTasks {
-			scales = true
-			continue
-		}
-		worst = max(worst, f.impact)
-	}
-	c.Impact = ImpactNone
-	switch {
-	case worst == replaceTasks:
-		c.Impact, c.Tasks = ImpactRolling, len(running)
-	case worst == movesTasks:
-		for _, t := range running {
-			if node, ok := x.seen.Nodes[t.NodeID]; ok && !satisfies(node, merged.TaskTemplate.Placement.Constraints) {
-				c.Tasks++
-			}
-		}
-		if c.Tasks > 0 {
-			c.Impact = ImpactRolling
-		}
-	}
-	if scales {
-		c.Notes = append(c.Notes, fmt.Sprintf("scales from %d to %d", x.size(live.Spec), x.size(merged)))
-	}
-}
-
-func (x *diffing) runningTasks(serviceID string) []swarm.Task {
-	return slices.DeleteFunc(slices.Clone(x.seen.Tasks[serviceID]), func(t swarm.Task) bool {
-		return t.DesiredState != swarm.TaskStateRunning
-	})
-}
-
-// size is the number of tasks that a service should have.
-func (x *diffing) size(s swarm.ServiceSpec) int {
-	switch {
-	case s.Mode.Replicated != nil && s.Mode.Replicated.Replicas != nil:
-		return int(*s.Mode.Replicated.Replicas)
-	case s.Mode.Global != nil || s.Mode.GlobalJob != nil:
-		return len(x.seen.Nodes)
-	case s.Mode.ReplicatedJob != nil && s.Mode.ReplicatedJob.TotalCompletions != nil:
-		return int(*s.Mode.ReplicatedJob.TotalCompletions)
-	}
-	return 1
 }
 
 func modeName(m swarm.ServiceMode) string {
@@ -310,41 +321,6 @@ func (x *diffing) resolved(s swarm.ServiceSpec) swarm.ServiceSpec {
 	}
 	s.TaskTemplate.ContainerSpec = &c
 	return s
-}
-
-// ignoreRule is one entry of x-swarmward.ignore: a path, * for any part of it;
-// what lies below a path that matches is ignored too.
-type ignoreRule struct {
-	text string
-	re   *regexp.Regexp
-	used bool
-}
-
-func (x *diffing) ignoreRules() func(string) bool {
-	for _, r := range x.stack.Settings.Ignore {
-		pattern := strings.ReplaceAll(regexp.QuoteMeta(r), `\*`, `.*`)
-		x.rules = append(x.rules, &ignoreRule{text: r, re: regexp.MustCompile(`^` + pattern + `($|\.)`)})
-	}
-	if len(x.rules) == 0 {
-		return nil
-	}
-	return func(path string) bool {
-		hit := false
-		for _, r := range x.rules {
-			if r.re.MatchString(path) {
-				r.used, hit = true, true
-			}
-		}
-		return hit
-	}
-}
-
-func (x *diffing) warnUnusedRules() {
-	for _, r := range x.rules {
-		if !r.used {
-			x.plan.Warnings = append(x.plan.Warnings, fmt.Sprintf("x-swarmward.ignore: %q matches nothing in this stack", r.text))
-		}
-	}
 }
 
 // Redactor hides the contents of the stack's secrets wherever they occur.

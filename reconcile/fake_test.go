@@ -128,11 +128,8 @@ func (f *fakeSwarm) Do(_ context.Context, w Write) error {
 			return fmt.Errorf("update: %w", ErrStale)
 		}
 		f.note("update service %s", w.Spec.Name)
-		_, changes := mergeSpecs(f.seen.Services[w.Spec.Name].Spec, w.Spec)
-		replaced := false
-		for _, c := range changes {
-			replaced = replaced || c.impact == replaceTasks
-		}
+		was := f.seen.Services[w.Spec.Name].Spec
+		replaced := !sameOnWire(was.TaskTemplate, w.Spec.TaskTemplate) || !sameOnWire(was.EndpointSpec, w.Spec.EndpointSpec)
 		return f.run(w.ID, v, w.Spec, replaced)
 	case Remove:
 		f.note("remove %s %s", w.Kind, w.Name)
@@ -172,7 +169,7 @@ func (f *fakeSwarm) run(id string, v swarm.Version, s swarm.ServiceSpec, replace
 	}
 	f.seen.Services[s.Name] = ObservedService{ID: id, Version: v, Spec: s}
 	if replaced {
-		task := swarm.Task{ID: fmt.Sprintf("task-%d", f.index), ServiceID: id, NodeID: "n1", DesiredState: swarm.TaskStateRunning}
+		task := swarm.Task{ID: fmt.Sprintf("task-%d", f.index), ServiceID: id, NodeID: "n1", DesiredState: swarm.TaskStateRunning, Spec: s.TaskTemplate}
 		task.Name, task.CreatedAt = s.Name, time.Now()
 		f.seen.Tasks[id] = []swarm.Task{task}
 		f.seen.UpToDate[task.ID] = true

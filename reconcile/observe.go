@@ -12,7 +12,8 @@ import (
 )
 
 // Observed is what the Swarm has of one stack, and of what the stack refers
-// to. Service specs name networks, secrets and configs; they hold no ids.
+// to. The specs of services, and of tasks that are not up to date, name
+// networks, secrets and configs.
 type Observed struct {
 	At       time.Time
 	Node     Self
@@ -45,6 +46,7 @@ type ObservedService struct {
 	ID           string
 	Version      swarm.Version
 	Spec         swarm.ServiceSpec
+	Previous     *swarm.ServiceSpec // what the last write replaced; nil after a rollback
 	UpdateStatus *swarm.UpdateStatus
 	JobStatus    *swarm.JobStatus
 	UpdatedAt    time.Time

@@ -18,7 +18,7 @@ import (
 // on containers, which would restart tasks.
 const (
 	labelPrefix      = "swarmward."
-	LabelApplied     = "swarmward.applied"     // hash of the service spec that was written
+	LabelApplied     = "swarmward.applied"     // hash of the service spec that was written, and of what of it no rule ignores
 	LabelManaged     = "swarmward.managed"     // the object was created by swarmward
 	LabelFingerprint = "swarmward.fingerprint" // of a secret's content
 	LabelUnverified  = "swarmward.unverified"  // the secret was there before; its content is not known to be the spec's
@@ -53,8 +53,9 @@ const (
 // Impact of a change on what runs.
 type Impact string
 
-// Recreate means that the object goes away in between; data, that data would
-// be lost.
+// None: no task restarts, though some may come or go. Rolling: so many tasks
+// are replaced, as the update config says. Recreate means that the object goes
+// away in between; data, that data would be lost.
 const (
 	ImpactNone     Impact = "none"
 	ImpactRolling  Impact = "rolling"
@@ -83,7 +84,7 @@ type Change struct {
 	Object string // full name in the Swarm
 	Action Action
 	Impact Impact
-	Tasks  int    // that restart, stop or start, as far as can be told
+	Tasks  int    // that are replaced or, where the object comes or goes, start or stop
 	Cause  string // in the user's words
 	Fields []FieldChange
 	Notes  []string

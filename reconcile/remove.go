@@ -22,7 +22,7 @@ func Destroy(stack string, seen *Observed) *Plan {
 			c := &x.plan.Changes[len(x.plan.Changes)-1]
 			c.Cause, c.AfterChecks = "the stack is destroyed", false
 		case labels[spec.LabelNamespace] == stack:
-			x.keep(kind, name, "not made or adopted by swarmward", fmt.Sprintf("docker %s rm %s", kind, name))
+			x.leftBehind(kind, name, "not made or adopted by swarmward", fmt.Sprintf("docker %s rm %s", kind, name))
 		}
 	}
 	for _, name := range sortedKeys(seen.Services) {
@@ -43,8 +43,8 @@ func Destroy(stack string, seen *Observed) *Plan {
 	return x.plan
 }
 
-// keep notes what a destroyed stack leaves behind.
-func (x *diffing) keep(kind Kind, name, why, command string) {
+// leftBehind notes what a destroyed stack leaves behind.
+func (x *diffing) leftBehind(kind Kind, name, why, command string) {
 	x.add(Change{
 		Kind: kind, Name: name, Object: name, Action: ActionNote,
 		Notes: []string{fmt.Sprintf("kept: %s; `%s` would remove it", why, command)},
@@ -81,7 +81,7 @@ func (x *diffing) keepVolumes() {
 		}
 	}
 	for _, name := range sortedKeys(names) {
-		x.keep(KindVolume, name, names[name], "docker volume rm "+name)
+		x.leftBehind(KindVolume, name, names[name], "docker volume rm "+name)
 	}
 }
 

@@ -18,8 +18,10 @@ import (
 // SpecHash identifies what a service spec means: two specs that Diff finds
 // equal have one hash, whatever the Engine filled in. It covers neither
 // swarmward's own labels nor an image's digest.
-func SpecHash(s swarm.ServiceSpec) string {
-	w := walker{fields: fields(), canonical: true}
+func SpecHash(s swarm.ServiceSpec) string { return specHash(s, nil) }
+
+func specHash(s swarm.ServiceSpec, ignored func(path string) bool) string {
+	w := walker{fields: fields(), canonical: true, ignored: ignored}
 	w.merge("", "", replaceTasks, reflect.ValueOf(swarm.ServiceSpec{}), reflect.ValueOf(s))
 	lines := make([]string, 0, len(w.changes))
 	for _, c := range w.changes {

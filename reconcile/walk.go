@@ -26,6 +26,7 @@ type walker struct {
 	// instead of one that people want to read.
 	canonical bool
 	changes   []FieldChange
+	kept      int // paths that were ignored
 }
 
 // merge returns live where it means the same as want, and otherwise live with
@@ -72,7 +73,11 @@ func (f field) path(parent string) string {
 }
 
 func (w *walker) skips(userPath string) bool {
-	return w.ignored != nil && userPath != "" && w.ignored(w.full(userPath))
+	skips := w.ignored != nil && userPath != "" && w.ignored(w.full(userPath))
+	if skips {
+		w.kept++
+	}
+	return skips
 }
 
 func (w *walker) full(userPath string) string {
@@ -87,13 +92,13 @@ func (w *walker) pointer(f field, goPath, userPath string, impact fieldImpact, l
 	if live.IsNil() && want.IsNil() {
 		return live
 	}
-	n := len(w.changes)
+	n, kept := len(w.changes), w.kept
 	merged := w.structs(goPath, userPath, impact, f.deref(live), f.deref(want))
 	switch {
 	case len(w.changes) == n:
 		return live
-	case live.IsNil() || want.IsNil():
-		return want
+	case w.kept == kept && (live.IsNil() || want.IsNil()):
+		return want // as it is written there; with something ignored, part is live's
 	}
 	p := reflect.New(live.Type().Elem())
 	p.Elem().Set(merged)

@@ -39,7 +39,7 @@ func readSettings(docs []*document, r *report) Settings {
 	d.mapping(merged, settingsKey, fields{
 		"checks":           func(s *setting, path string) { out.Checks = d.checks(s, path) },
 		"on_check_failure": d.choice(&out.OnCheckFailure, "report", "rollback"),
-		"ignore":           d.texts(&out.Ignore),
+		"ignore":           d.list(d.ignoreRule(&out.Ignore)),
 		"images": func(s *setting, path string) {
 			d.mapping(s, path, fields{"resolve": d.choice(&out.Images.Resolve, "changed", "always", "never")})
 		},

@@ -150,20 +150,32 @@ func (l *lists) fill(o *reconcile.Observed, stack string) {
 		mine[s.ID] = true
 		o.Services[s.Spec.Name] = reconcile.ObservedService{
 			ID: s.ID, Version: s.Version, Spec: named(s.Spec, names, configs),
-			UpdateStatus: s.UpdateStatus, JobStatus: s.JobStatus, UpdatedAt: s.UpdatedAt,
-		}
-	}
-	o.Tasks = map[string][]swarm.Task{}
-	for _, t := range l.tasks {
-		// A service that was removed leaves tasks behind while they stop.
-		if c := t.Spec.ContainerSpec; mine[t.ServiceID] || c != nil && c.Labels[spec.LabelNamespace] == stack {
-			o.Tasks[t.ServiceID] = append(o.Tasks[t.ServiceID], t)
+			Previous: previous(s, names, configs), UpdateStatus: s.UpdateStatus, JobStatus: s.JobStatus, UpdatedAt: s.UpdatedAt,
 		}
 	}
 	o.UpToDate = make(map[string]bool, len(l.upToDate))
 	for _, t := range l.upToDate {
 		o.UpToDate[t.ID] = true
 	}
+	o.Tasks = map[string][]swarm.Task{}
+	for _, t := range l.tasks {
+		// A service that was removed leaves tasks behind while they stop.
+		if c := t.Spec.ContainerSpec; !mine[t.ServiceID] && (c == nil || c.Labels[spec.LabelNamespace] != stack) {
+			continue
+		}
+		if !o.UpToDate[t.ID] {
+			t.Spec = named(swarm.ServiceSpec{TaskTemplate: t.Spec}, names, configs).TaskTemplate
+		}
+		o.Tasks[t.ServiceID] = append(o.Tasks[t.ServiceID], t)
+	}
+}
+
+func previous(s swarm.Service, networks, configs map[string]string) *swarm.ServiceSpec {
+	if s.PreviousSpec == nil {
+		return nil
+	}
+	sp := named(*s.PreviousSpec, networks, configs)
+	return &sp
 }
 
 func index[V any](list []V, key func(V) string) map[string]V {
