@@ -32,7 +32,7 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 	x := &diffing{
 		Differ: d, stack: stack, seen: seen,
 		plan:    &Plan{Stack: stack.Name, Revision: stack.Revision},
-		current: map[string]string{},
+		current: map[object]string{},
 		redact:  Redactor(stack),
 	}
 	x.ignored = x.ignoreRules()
@@ -76,11 +76,17 @@ type diffing struct {
 	stack   *spec.Stack
 	seen    *Observed
 	plan    *Plan
-	current map[string]string // first revision's name -> name of the revision to use
+	current map[object]string // first revision -> name of the revision to use
 	redact  func(string) (string, bool)
 	ignored func(string) bool
 	rules   []*ignoreRule
 	inUse   map[Kind]map[string]bool // secrets and configs, by name, that services will refer to
+}
+
+// object is one of the Swarm's; kinds have names of their own.
+type object struct {
+	kind Kind
+	name string
 }
 
 func (x *diffing) add(c Change) { x.plan.Changes = append(x.plan.Changes, c) }
@@ -310,17 +316,26 @@ func (x *diffing) resolved(s swarm.ServiceSpec) swarm.ServiceSpec {
 	c.Secrets = slices.Clone(c.Secrets)
 	for i, r := range c.Secrets {
 		ref := *r
-		ref.SecretName = cmp.Or(x.current[r.SecretName], r.SecretName)
+		ref.SecretName = x.revision(KindSecret, r.SecretName)
 		c.Secrets[i] = &ref
 	}
 	c.Configs = slices.Clone(c.Configs)
 	for i, r := range c.Configs {
 		ref := *r
-		ref.ConfigName = cmp.Or(x.current[r.ConfigName], r.ConfigName)
+		ref.ConfigName = x.revision(KindConfig, r.ConfigName)
 		c.Configs[i] = &ref
+	}
+	if p := c.Privileges; p != nil && p.CredentialSpec != nil && p.CredentialSpec.Config != "" {
+		privileges, credential := *p, *p.CredentialSpec
+		credential.Config = x.revision(KindConfig, credential.Config)
+		privileges.CredentialSpec, c.Privileges = &credential, &privileges
 	}
 	s.TaskTemplate.ContainerSpec = &c
 	return s
+}
+
+func (x *diffing) revision(kind Kind, name string) string {
+	return cmp.Or(x.current[object{kind, name}], name)
 }
 
 // Redactor hides the contents of the stack's secrets wherever they occur.

@@ -86,7 +86,7 @@ func (x *diffing) secret(s spec.Secret) {
 		c.Fields = []FieldChange{{Path: "secrets." + s.Key + ".content", Sensitive: true}}
 	}
 	name := revisionName(s.Name, next)
-	x.current[s.Name] = name
+	x.current[object{c.Kind, s.Name}] = name
 	sp := s.Spec
 	sp.Name, sp.Data = name, []byte(s.Data)
 	sp.Labels = withLabels(s.Spec.Labels, map[string]string{
@@ -123,7 +123,7 @@ func driverName(d *swarm.Driver) string {
 // useSecret settles on a revision whose content is right, and updates its
 // labels where the spec's differ.
 func (x *diffing) useSecret(c Change, live swarm.Secret, s spec.Secret) {
-	x.current[s.Name] = live.Spec.Name
+	x.current[object{c.Kind, s.Name}] = live.Spec.Name
 	if live.Spec.Labels[LabelUnverified] != "" {
 		x.plan.Unverified = append(x.plan.Unverified, s.Key)
 	}
@@ -151,7 +151,7 @@ func (x *diffing) relabel(c Change, live swarm.Annotations, want map[string]stri
 }
 
 func (x *diffing) adoptSecret(c Change, live swarm.Secret, s spec.Secret) {
-	x.current[s.Name] = live.Spec.Name
+	x.current[object{c.Kind, s.Name}] = live.Spec.Name
 	x.plan.Unverified = append(x.plan.Unverified, s.Key)
 	sp := live.Spec
 	sp.Labels = withLabels(live.Spec.Labels, map[string]string{
@@ -186,7 +186,7 @@ func (x *diffing) config(s spec.Config) {
 		c.Fields = x.contentFields("configs."+s.Key, was.Spec, s.Spec)
 	}
 	name := revisionName(s.Name, next)
-	x.current[s.Name] = name
+	x.current[object{c.Kind, s.Name}] = name
 	sp := s.Spec
 	sp.Name = name
 	sp.Labels = withLabels(s.Spec.Labels, map[string]string{LabelManaged: "true"})
@@ -208,7 +208,7 @@ func (x *diffing) contentFields(prefix string, was, is swarm.ConfigSpec) []Field
 }
 
 func (x *diffing) useConfig(c Change, live swarm.Config, s spec.Config, revs []int) {
-	x.current[s.Name] = live.Spec.Name
+	x.current[object{c.Kind, s.Name}] = live.Spec.Name
 	x.retire(KindConfig, s.Key, s.Name, revs, x.ownedConfig(live.Spec.Name))
 	x.relabel(c, live.Spec.Annotations, s.Spec.Labels, func(labels map[string]string) Write {
 		sp := live.Spec
@@ -233,12 +233,12 @@ func (x *diffing) retire(kind Kind, key, base string, revs []int, owned func(nam
 	for _, n := range revs {
 		name := revisionName(base, n)
 		id, ok := owned(name)
-		if !ok || name == x.current[base] {
+		if !ok || name == x.current[object{kind, base}] {
 			continue
 		}
 		x.add(Change{
 			Kind: kind, Name: key, Object: name, Action: ActionRemove, Impact: ImpactNone,
-			Cause: "replaced by " + x.current[base] + "; removed once the checks have passed",
+			Cause: "replaced by " + x.current[object{kind, base}] + "; removed once the checks have passed",
 			Write: Remove{Kind: kind, ID: id, Name: name}, AfterChecks: true,
 		})
 	}

@@ -108,7 +108,7 @@ func leaveRevision[V any](x *diffing, kind Kind, key, base string, seen map[stri
 	if len(revs) == 0 || !x.leave(kind, key, true) {
 		return false
 	}
-	x.current[base] = revisionName(base, revs[0])
+	x.current[object{kind, base}] = revisionName(base, revs[0])
 	return true
 }
 

@@ -136,7 +136,7 @@ func (x *diffing) rolloutGlobal(r *rollout, slots []taskSlot, live ObservedServi
 			if len(s.tasks) > 0 && x.needsTask(s, live, next) {
 				r.waiting = append(r.waiting, nodeName(n))
 			}
-		case len(s.tasks) == 0:
+		case len(s.tasks) == 0, s.alive() == 0 && !satisfies(n, constraints(live.Spec)):
 			r.started++
 		case x.needsTask(s, live, next):
 			r.replaced++

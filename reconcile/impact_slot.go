@@ -68,11 +68,12 @@ func (s taskSlot) alive() int {
 // for a node, or waits for its restart.
 func isAlive(t swarm.Task) bool { return t.DesiredState != "" && !ended(t.DesiredState) }
 
-// isSpent says whether a task has ended for good. How often Swarm has restarted
-// it is not to be seen; with a limit, one without a successor has used it up.
+// isSpent says whether a task that is not alive will have no successor. How
+// often Swarm has restarted it is not to be seen; with a limit, one without a
+// successor has used it up.
 func isSpent(t swarm.Task) bool {
 	p := t.Spec.RestartPolicy
-	if p == nil || !ended(t.Status.State) || t.DesiredState == swarm.TaskStateRemove {
+	if p == nil || t.DesiredState == swarm.TaskStateRemove {
 		return false
 	}
 	return p.Condition == swarm.RestartPolicyConditionNone ||
