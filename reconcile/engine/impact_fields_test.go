@@ -318,7 +318,7 @@ func mountChanges() []fieldChange {
 			w.volume().DriverConfig = pick(r, nil, &mount.Driver{Name: "local"})
 		}},
 		{field: m + "VolumeOptions.DriverConfig.Options", sim: true, do: func(r *rand.Rand, w *wanted) {
-			w.volume().DriverConfig = &mount.Driver{Name: "local", Options: words(r)}
+			w.volume().DriverConfig = &mount.Driver{Name: "local", Options: map[string]string{"type": "tmpfs", "device": "tmpfs", "o": pick(r, "size=1m", "size=2m")}}
 		}},
 		{field: m + "TmpfsOptions.SizeBytes", do: func(r *rand.Rand, w *wanted) { w.tmpfs().SizeBytes = pick[int64](r, 0, 1<<20, 1<<21) }},
 		{field: m + "TmpfsOptions.Mode", do: func(r *rand.Rand, w *wanted) { w.tmpfs().Mode = pick[os.FileMode](r, 0, 0o700, 0o1777) }},

@@ -113,13 +113,30 @@ func (t *trial) apply(p *reconcile.Plan) error {
 	return nil
 }
 
+// applyAll makes the Swarm what is wanted. It returns the plan for that and
+// the state that it was made for.
+func (t *trial) applyAll() (*reconcile.Plan, *swarmState) {
+	t.Helper()
+	for {
+		p, _ := t.plan()
+		var before *swarmState
+		if c := change(p); c != nil && c.Action != reconcile.ActionCreate {
+			before = t.state()
+		}
+		err := t.apply(p)
+		if err == nil {
+			return p, before
+		}
+		if !errors.Is(err, reconcile.ErrStale) { // Swarm may have noted that the last update is complete
+			t.Fatalf("%s: %v\n%s", t.last, err, p)
+		}
+	}
+}
+
 // create makes the stack and waits until its tasks are there.
 func (t *trial) create() {
 	t.Helper()
-	p, _ := t.plan()
-	if err := t.apply(p); err != nil {
-		t.Fatal(err)
-	}
+	t.applyAll()
 	t.settle()
 }
 
@@ -374,7 +391,7 @@ func happened(before, after *swarmState) (replaced, started, stopped int) {
 		known[t.ID] = true
 	}
 	for key, tasks := range is {
-		fresh := slices.ContainsFunc(tasks, func(t swarm.Task) bool { return wants(t) && !known[t.ID] })
+		fresh := slices.ContainsFunc(tasks, func(t swarm.Task) bool { return !known[t.ID] })
 		there := slices.ContainsFunc(was[key], func(t swarm.Task) bool { return t.DesiredState != swarm.TaskStateRemove })
 		if before.service.Spec.Mode.Global != nil {
 			there = slices.ContainsFunc(was[key], wants) || there && fresh && before.node(key) != nil
@@ -403,22 +420,10 @@ func happened(before, after *swarmState) (replaced, started, stopped int) {
 func (t *trial) check(what string) bool {
 	t.Helper()
 	t.last = what
-	var p *reconcile.Plan
-	var c *reconcile.Change
-	var before *swarmState
-	for {
-		p, _ = t.plan()
-		if c = change(p); c == nil || c.Write == nil {
-			return false
-		}
-		before = t.state()
-		err := t.apply(p)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, reconcile.ErrStale) { // Swarm may have noted that the last update is complete
-			t.Fatalf("%s: %v\n%s", what, err, p)
-		}
+	p, before := t.applyAll()
+	c := change(p)
+	if c == nil || c.Write == nil {
+		return false
 	}
 	after := t.settle()
 	r, up, down := predicted(c)
@@ -696,11 +701,8 @@ func (t *trial) interrupted(behavior, action string, until swarm.UpdateState) {
 	} else {
 		t.steer(behavior)
 	}
-	p, _ := t.plan()
-	if err := t.apply(p); err != nil {
-		t.Fatal(err)
-	}
 	t.last = behavior
+	t.applyAll()
 	t.await(string(until), func() string {
 		s := t.state()
 		if s.service.UpdateStatus == nil || s.service.UpdateStatus.State != until {
