@@ -261,7 +261,7 @@ func (x *diffing) cause(key string, live, next swarm.ServiceSpec) string {
 	applied := live.Labels[LabelApplied]
 	full, rest, _ := strings.Cut(applied, "+")
 	written := func(s swarm.ServiceSpec) bool {
-		return SpecHash(s) == full || rest != "" && x.ownHash(key, s) == rest
+		return SpecHash(s) == full || x.ownHash(key, s) == cmp.Or(rest, full)
 	}
 	byHand, bySpec := !written(live), !written(next)
 	switch {

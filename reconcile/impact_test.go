@@ -17,22 +17,31 @@ import (
 // Swarm and to the spec.
 func planned(t *testing.T, live func(*fakeSwarm), change func(*spec.Stack)) *Plan {
 	t.Helper()
-	var p *Plan
+	return planner(t, live)(change)
+}
+
+// planner makes plans for one state of the Swarm.
+func planner(t *testing.T, live func(*fakeSwarm)) func(change func(*spec.Stack)) *Plan {
+	t.Helper()
+	var seen *Observed
 	synctest.Test(t, func(t *testing.T) {
-		f, s := applied(t), pair()
+		f := applied(t)
 		if live != nil {
 			live(f)
 		}
+		var err error
+		if seen, err = f.Observe(t.Context(), pair()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	d := Differ{Fingerprints: &Fingerprints{}}
+	return func(change func(*spec.Stack)) *Plan {
+		s := pair()
 		if change != nil {
 			change(s)
 		}
-		seen, err := f.Observe(t.Context(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p = Differ{}.Diff(s, seen)
-	})
-	return p
+		return d.Diff(s, seen)
+	}
 }
 
 // addNode gives the fake a second node.
@@ -168,6 +177,7 @@ func TestRegistryIsAskedOnlyWhenTasksAreReplaced(t *testing.T) {
 	port := func(s *spec.Stack) {
 		s.Services[0].Spec.EndpointSpec = &swarm.EndpointSpec{Ports: []swarm.PortConfig{{TargetPort: 80}}}
 	}
+	plan := planner(t, nil)
 	for _, c := range []struct {
 		resolve string
 		change  func(*spec.Stack)
@@ -177,7 +187,7 @@ func TestRegistryIsAskedOnlyWhenTasksAreReplaced(t *testing.T) {
 		{"always", label, false}, {"always", user, true}, {"always", image, true}, {"always", port, false},
 		{"never", image, false},
 	} {
-		p := planned(t, nil, func(s *spec.Stack) { s.Settings.Images.Resolve = c.resolve; c.change(s) })
+		p := plan(func(s *spec.Stack) { s.Settings.Images.Resolve = c.resolve; c.change(s) })
 		if got := p.Changes[0].Write.(UpdateService).Query; got != c.want {
 			t.Errorf("%s: asks: %v, want %v:\n%s", c.resolve, got, c.want, p)
 		}

@@ -146,6 +146,7 @@ type swarmState struct {
 	nodes    []swarm.Node
 	tasks    []swarm.Task
 	upToDate map[string]bool
+	killed   bool // tasks have ended that nobody is to replace
 }
 
 func (t *trial) state() *swarmState {
@@ -180,6 +181,10 @@ func over(s swarm.TaskState) bool {
 	return slices.Contains([]swarm.TaskState{"complete", "shutdown", "failed", "rejected", "remove", "orphaned"}, s)
 }
 
+func newest(tasks []swarm.Task) swarm.Task {
+	return slices.MaxFunc(tasks, func(a, b swarm.Task) int { return a.CreatedAt.Compare(b.CreatedAt) })
+}
+
 // slots are the tasks by slot, or by node where there is one for each.
 func (s *swarmState) slots() map[string][]swarm.Task {
 	m := map[string][]swarm.Task{}
@@ -202,17 +207,14 @@ func (s *swarmState) unsettled() string {
 	alive := 0
 	for key, tasks := range s.slots() {
 		var wanted []swarm.Task
-		newest := tasks[0]
+		newest := newest(tasks)
 		waits := false // a new one is there, and cannot start
 		for _, t := range tasks {
-			if t.CreatedAt.After(newest.CreatedAt) {
-				newest = t
-			}
 			if !wants(t) {
 				continue
 			}
 			wanted = append(wanted, t)
-			if over(t.Status.State) {
+			if over(t.Status.State) && t.DesiredState == swarm.TaskStateRunning && s.node(t.NodeID) != nil {
 				return "a task has ended and is not restarted yet"
 			}
 			waits = waits || s.upToDate[t.ID] && t.Status.State == swarm.TaskStatePending
@@ -224,7 +226,7 @@ func (s *swarmState) unsettled() string {
 		case len(wanted) == 0 && newest.DesiredState == swarm.TaskStateRemove:
 		case len(wanted) == 0 && s.service.Spec.Mode.Global != nil && (s.node(key) == nil || s.paused(key)):
 		case len(wanted) == 0:
-			if !s.upToDate[newest.ID] {
+			if !s.upToDate[newest.ID] && !s.killed {
 				return "slot " + key + " has ended and is out of date"
 			}
 			alive++
@@ -392,7 +394,7 @@ func happened(before, after *swarmState) (replaced, started, stopped int) {
 	}
 	for key, tasks := range is {
 		fresh := slices.ContainsFunc(tasks, func(t swarm.Task) bool { return !known[t.ID] })
-		there := slices.ContainsFunc(was[key], func(t swarm.Task) bool { return t.DesiredState != swarm.TaskStateRemove })
+		there := slices.ContainsFunc(was[key], wants) || len(was[key]) > 0 && newest(was[key]).DesiredState != swarm.TaskStateRemove
 		if before.service.Spec.Mode.Global != nil {
 			there = slices.ContainsFunc(was[key], wants) || there && fresh && before.node(key) != nil
 		}
@@ -461,6 +463,12 @@ func (t *trial) change(changes []fieldChange) string {
 		if t.moving {
 			u.Order = swarm.UpdateOrderStopFirst
 		}
+	}
+	// A task that is given a node without the means is rejected there, over and
+	// over.
+	if res := t.w.spec.TaskTemplate.Resources; t.w.spec.Mode.Global != nil && res != nil && res.Reservations != nil {
+		r := res.Reservations
+		r.MemoryBytes, r.NanoCPUs, r.GenericResources = min(r.MemoryBytes, 8<<20), min(r.NanoCPUs, 1e7), nil
 	}
 	// What the Engine would refuse.
 	if e := t.w.spec.EndpointSpec; e != nil && e.Mode == swarm.ResolutionModeDNSRR {
@@ -582,7 +590,7 @@ func TestImpactOnSim(t *testing.T) {
 	t.Run("single", func(t *testing.T) { start(t, 1, replicas(3)).single(sorted(fieldChanges())) })
 	t.Run("single, global", func(t *testing.T) {
 		start(t, 2, swarm.ServiceMode{Global: &swarm.GlobalService{}}).single(slices.DeleteFunc(sorted(fieldChanges()), func(c fieldChange) bool {
-			return strings.HasPrefix(c.field, "Mode.") || strings.HasSuffix(c.field, ".MaxReplicas")
+			return strings.HasPrefix(c.field, "Mode.") || strings.HasSuffix(c.field, ".MaxReplicas") || strings.HasSuffix(c.field, ".GenericResources")
 		}))
 	})
 	for seed := range uint64(2) {
@@ -663,7 +671,11 @@ func (t *trial) trouble() {
 	case 0:
 		t.tell("services/" + t.w.spec.Name + "/kill") // 404 when none runs
 		t.last = "a kill"
-		t.settle()
+		t.await("the Swarm has dealt with it", func() string {
+			s := t.state()
+			s.killed = true
+			return s.unsettled()
+		})
 	case 1:
 		t.interrupted("exit-code=1", swarm.UpdateFailureActionPause, swarm.UpdateStatePaused)
 	case 2:
