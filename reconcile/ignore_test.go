@@ -54,7 +54,6 @@ func TestIgnoreRules(t *testing.T) {
 		"services.*":                                    all[1:],
 		"networks.net.attachable":                       all[:1],
 		"networks.net":                                  all[:1],
-		"*.*":                                           all,
 		"services.*.replicas":                           nil, // * is one name
 		"services.front.deploy.labels.traefik.enable":   nil, // so is a key with a dot
 		"services.fron":                                 nil,

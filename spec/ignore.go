@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // ignorable are the first words of an ignore rule.
@@ -53,7 +55,7 @@ func (d *decoder) ignoreRule(into *[]string) decode {
 		var text string
 		d.text(&text)(s, path)
 		if text == "" {
-			if s.text == "" && !s.isNull() {
+			if s.node.Kind == yaml.ScalarNode && !s.isNull() {
 				d.fail(s, path, "the rule is empty", "write a path, such as services.web.deploy.replicas")
 			}
 			return
