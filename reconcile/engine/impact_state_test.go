@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/swarm"
@@ -87,7 +88,10 @@ func (s *swarmState) unsettled() string {
 			if over(t.Status.State) && t.DesiredState == swarm.TaskStateRunning && s.node(t.NodeID) != nil {
 				return "a task has ended and is not restarted yet"
 			}
-			waits = waits || s.upToDate[t.ID] && t.Status.State == swarm.TaskStatePending
+			if t.DesiredState == swarm.TaskStateReady && !s.restartsLate() {
+				return "a task is about to start"
+			}
+			waits = waits || s.upToDate[t.ID] && t.Status.State == swarm.TaskStatePending && t.Status.Err != ""
 			if s.mustLeave(t) {
 				return "a task is where it may not be"
 			}
@@ -106,8 +110,8 @@ func (s *swarmState) unsettled() string {
 			return fmt.Sprintf("slot %s has %d tasks", key, len(wanted))
 		case !s.upToDate[wanted[0].ID] && !s.paused(key):
 			return "slot " + key + " is out of date"
-		case wanted[0].Status.State == swarm.TaskStateNew:
-			return "slot " + key + " is new"
+		case wanted[0].Status.State == swarm.TaskStateNew, wanted[0].Status.State == swarm.TaskStatePending && wanted[0].Status.Err == "":
+			return "slot " + key + " has no node yet"
 		default:
 			alive++
 		}
@@ -116,6 +120,12 @@ func (s *swarmState) unsettled() string {
 		return fmt.Sprintf("%d slots, want %d", alive, want)
 	}
 	return ""
+}
+
+// restartsLate: what has ended is not started again before the test is over.
+func (s *swarmState) restartsLate() bool {
+	p := s.service.Spec.TaskTemplate.RestartPolicy
+	return p != nil && p.Delay != nil && *p.Delay >= time.Hour
 }
 
 func (s *swarmState) unsettledJob() string {

@@ -105,7 +105,7 @@ func TestImpactOfJobs(t *testing.T) {
 			if tr.all.Load() < 2 {
 				t.Error("nothing was predicted")
 			}
-			tr.report()
+			fmt.Printf("jobs, %s: %d predictions right of %d\n", name, tr.right.Load(), tr.all.Load())
 		})
 	}
 }

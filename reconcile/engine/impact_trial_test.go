@@ -294,9 +294,6 @@ func (t *trial) combined(n int, before func()) {
 	}
 }
 
-func (t *trial) report() {
-	fmt.Printf("%d predictions right of %d\n", t.right.Load(), t.all.Load())
-}
 
 // sharing counts with another trial.
 func (t *trial) sharing(right, all *atomic.Int64) *trial {
