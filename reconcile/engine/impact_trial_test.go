@@ -294,7 +294,6 @@ func (t *trial) combined(n int, before func()) {
 	}
 }
 
-
 // sharing counts with another trial.
 func (t *trial) sharing(right, all *atomic.Int64) *trial {
 	t.right, t.all = right, all
