@@ -1,6 +1,7 @@
 // Package spec is the spec as data: it loads a Compose file with its
 // x-swarmward extension, reports everything that is wrong with it, and lowers
-// it to the Swarm API objects that `docker stack deploy` would create.
+// it to the Swarm API objects that `docker stack deploy` would create; Export is
+// the way back.
 //
 // The package knows no Docker client. Lowered objects refer to networks,
 // secrets and configs by name, never by id.

@@ -36,6 +36,7 @@ proves that the stack works.
   swarmward plan           what would change, and what would that cost?
   swarmward apply          change it, wait until it runs, check that it works
   swarmward run            do so again and again
+  swarmward export STACK   write a spec for a stack that has none
 
 Exit codes:
   0  done, or nothing to do; verified
