@@ -183,6 +183,13 @@ blocked service front recreate(1): Swarm cannot change a service's mode
 			want: "note service back\n  # adopted once its update is no longer paused\n",
 		},
 		{
+			name: "the host's network is in no list, and there",
+			spec: func(s *spec.Stack) {
+				s.Networks = append(s.Networks, spec.Network{Key: "hostnet", Name: "host", External: true})
+			},
+			want: "",
+		},
+		{
 			name: "an ignored field keeps its live value",
 			live: func(f *fakeSwarm) {
 				edit(f, "app_front", func(s *swarm.ServiceSpec) { s.Mode.Replicated = &swarm.ReplicatedService{Replicas: new(uint64(7))} })
