@@ -184,7 +184,7 @@ func TestRegistryIsAskedOnlyWhenTasksAreReplaced(t *testing.T) {
 		want    bool
 	}{
 		{"changed", label, false}, {"changed", user, false}, {"changed", image, true},
-		{"always", label, false}, {"always", user, true}, {"always", image, true}, {"always", port, false},
+		{"always", label, false}, {"always", user, false}, {"always", image, true}, {"always", port, false},
 		{"never", image, false},
 	} {
 		p := plan(func(s *spec.Stack) { s.Settings.Images.Resolve = c.resolve; c.change(s) })

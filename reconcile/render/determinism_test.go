@@ -41,7 +41,7 @@ func stackFile(shuffle func([]string) []string) string {
 	b.WriteString(block("", "volumes", "  data: {driver_opts: {type: none}}\n", "  more: {}\n"))
 	b.WriteString(block("", "secrets", "  pw: {environment: PW}\n", "  pw2: {environment: PW}\n"))
 	b.WriteString(block("", "configs", "  conf: {content: \"a\\nb\\n\"}\n", "  conf2: {content: x}\n"))
-	b.WriteString("x-swarmward: {ignore: [nothing.a, nothing.b]}\n")
+	b.WriteString("x-swarmward: {ignore: [services.nothing, services.nobody]}\n")
 	return b.String()
 }
 

@@ -35,7 +35,7 @@ func sample() *reconcile.Plan {
 		{Kind: reconcile.KindConfig, Name: "redis_conf", Object: "whatrack_redis_conf", Action: reconcile.ActionRemove, AfterChecks: true,
 			Cause: "replaced by whatrack_redis_conf.r2; removed once the checks have passed"},
 		{Kind: reconcile.KindService, Name: "centrifugo", Object: "whatrack_centrifugo", Action: reconcile.ActionUpdate, Cause: "changed by hand",
-			Notes: []string{"scales from 2 to 1"}, Fields: []reconcile.FieldChange{
+			Notes: []string{"scales from 2 to 1: 1 task stops"}, Fields: []reconcile.FieldChange{
 				{Path: `services.centrifugo.deploy.labels."traefik.enable"`, Old: new("false"), New: new("true")},
 				{Path: "services.centrifugo.deploy.replicas", Old: new("2"), New: new("1")}}},
 		{Kind: reconcile.KindService, Name: "redis", Object: "whatrack_redis", Action: reconcile.ActionUpdate, Impact: reconcile.ImpactRolling, Tasks: 1, Cause: "the spec changed",
