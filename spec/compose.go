@@ -150,7 +150,7 @@ func (l *loading) resolveLegacy(p *types.Project, name string) error {
 	s := p.Services[name]
 	var files []map[string]*string
 	for _, f := range s.EnvFiles {
-		read, err := readRawEnvFile(f.Path)
+		read, err := readRawEnvFile(f.Path, l.env.get)
 		if err != nil && (bool(f.Required) || !errors.Is(err, os.ErrNotExist)) {
 			return err
 		}
@@ -172,28 +172,46 @@ func (l *loading) substitute(text string, get template.Mapping) (string, error) 
 	return value, nil
 }
 
-// adaptRaw splits commands as docker stack deploy does: compose-go's splitter
-// drops everything after a shell operator.
+// adaptRaw takes out of compose-go's hands what it reads otherwise than docker
+// stack deploy.
 func (l *loading) adaptRaw(raw map[string]any) {
 	for name := range mapping(raw, "services") {
 		service := mapping(raw, "services", name)
-		for _, key := range []string{"command", "entrypoint"} {
-			text, ok := service[key].(string)
-			if !ok {
-				continue
-			}
-			words, err := splitWords(text)
-			if err != nil {
-				l.report.fail("wrong-value", l.index.find("services", name, key), "services."+name+"."+key,
-					err.Error(), "close the quote, or write a list of words")
-				words = nil
-			}
-			list := make([]any, len(words))
-			for i, w := range words {
-				list[i] = w
-			}
-			service[key] = list
+		l.splitCommands(name, service)
+		for _, kind := range []string{"limits", "reservations"} {
+			decimalCPUs(mapping(service, "deploy", "resources", kind))
 		}
+	}
+}
+
+// splitCommands goes before compose-go's splitter, which drops everything
+// after a shell operator.
+func (l *loading) splitCommands(name string, service map[string]any) {
+	for _, key := range []string{"command", "entrypoint"} {
+		text, ok := service[key].(string)
+		if !ok {
+			continue
+		}
+		words, err := splitWords(text)
+		if err != nil {
+			l.report.fail("wrong-value", l.index.find("services", name, key), "services."+name+"."+key,
+				err.Error(), "close the quote, or write a list of words")
+			words = nil
+		}
+		list := make([]any, len(words))
+		for i, w := range words {
+			list[i] = w
+		}
+		service[key] = list
+	}
+}
+
+// decimalCPUs writes a fraction such as 1/4, which compose-go cannot read, as
+// a decimal number.
+func decimalCPUs(resources map[string]any) {
+	text, _ := resources["cpus"].(string)
+	if n, err := nanoCPUs(text); err == nil && strings.Contains(text, "/") {
+		resources["cpus"] = fmt.Sprintf("%d.%09d", n/1e9, n%1e9)
 	}
 }
 

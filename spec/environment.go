@@ -97,8 +97,8 @@ func envLine(err error) string {
 
 // readRawEnvFile reads an env_file as docker stack deploy does: each line is
 // NAME=value, quotes and dollar signs are part of the value, and a name alone
-// is nothing.
-func readRawEnvFile(file string) (map[string]*string, error) {
+// has the process's value or is nothing.
+func readRawEnvFile(file string, get lookup) (map[string]*string, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, reason(err)
@@ -113,6 +113,9 @@ func readRawEnvFile(file string) (map[string]*string, error) {
 		name, value, ok := strings.Cut(line, "=")
 		if name == "" || strings.ContainsAny(name, " \t") {
 			return nil, fmt.Errorf("line %d is not NAME=value", n)
+		}
+		if !ok {
+			value, ok = get(name)
 		}
 		if ok {
 			out[name] = &value

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,17 +117,12 @@ var forms = []struct {
 	{form{valid: isRestart, want: "no, always, unless-stopped, on-failure or on-failure:N"}, places("service.restart")},
 }
 
+// choice takes an empty text too, which says nothing, as with docker stack
+// deploy: a variable may stand there.
 func choice(names ...string) form {
 	return form{
-		want: oneOf(names),
-		valid: func(text string) bool {
-			for _, n := range names {
-				if n == text {
-					return true
-				}
-			}
-			return false
-		},
+		want:  oneOf(names),
+		valid: func(text string) bool { return text == "" || slices.Contains(names, text) },
 	}
 }
 
@@ -194,7 +190,7 @@ func isFileMode(text string) bool {
 }
 
 func isEndpointMode(text string) bool {
-	return strings.EqualFold(text, "vip") || strings.EqualFold(text, "dnsrr")
+	return text == "" || strings.EqualFold(text, "vip") || strings.EqualFold(text, "dnsrr")
 }
 
 func isRestart(text string) bool {

@@ -148,7 +148,7 @@ func (l *loading) checkFiles() {
 			continue
 		}
 		for _, n := range d.roots {
-			c := structure{doc: d, report: l.report, override: len(l.index.docs) > 1 || len(d.roots) > 1, seen: map[visit]bool{}}
+			c := structure{doc: d, report: l.report, override: len(l.index.docs) > 1 || len(d.roots) > 1, legacy: l.legacy, seen: map[visit]bool{}}
 			c.check(n, root, []string{})
 		}
 	}

@@ -154,6 +154,7 @@ func (w *lowering) secret(key string, c types.SecretConfig) Secret {
 	}
 	if c.Driver != "" {
 		out.Spec.Driver = &swarm.Driver{Name: c.Driver, Options: c.DriverOpts}
+		out.Data = Sensitive{} // the driver has it
 		return out
 	}
 	out.Data = Sensitive(w.l.contents["secrets."+key])

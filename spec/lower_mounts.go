@@ -26,14 +26,19 @@ func (w *lowering) mounts(key string, s types.ServiceConfig) []mount.Mount {
 			ReadOnly:    v.ReadOnly,
 			Consistency: mount.Consistency(v.Consistency),
 		}
-		if t, ok := written[v.Target]; ok {
+		t, short := written[v.Target]
+		if short {
 			m.Target = t
 		}
 		w.mountOptions(&m, v)
+		if short && m.BindOptions != nil && *m.BindOptions == (mount.BindOptions{}) {
+			m.BindOptions = nil // compose-go's, not the file's
+		}
 		out = append(out, m)
 	}
-	if w.l.legacy {
-		return w.withoutTmpfs(key, s, out)
+	if w.l.legacy && len(s.Tmpfs) > 0 {
+		w.ignoredByDocker(key, "tmpfs", "write a mount of type tmpfs under volumes")
+		return out
 	}
 	for _, t := range s.Tmpfs {
 		if m, err := parseTmpfs(t); err == nil {
@@ -41,15 +46,6 @@ func (w *lowering) mounts(key string, s types.ServiceConfig) []mount.Mount {
 		}
 	}
 	return out
-}
-
-// withoutTmpfs says that docker stack deploy makes nothing of tmpfs.
-func (w *lowering) withoutTmpfs(key string, s types.ServiceConfig, mounts []mount.Mount) []mount.Mount {
-	if len(s.Tmpfs) > 0 {
-		w.l.report.warn("unsupported", w.l.index.find("services", key, "tmpfs"), "services."+key+".tmpfs",
-			"ignored, as docker stack deploy does", "write a mount of type tmpfs under volumes")
-	}
-	return mounts
 }
 
 func (w *lowering) mountOptions(m *mount.Mount, v types.ServiceVolumeConfig) {
@@ -99,21 +95,16 @@ func (w *lowering) volumeOptions(m *mount.Mount, v types.ServiceVolumeConfig) {
 	}
 }
 
-// bindOptions are nil unless they say something: the Engine drops empty ones.
 func bindOptions(b *types.ServiceVolumeBind) *mount.BindOptions {
 	if b == nil {
 		return nil
 	}
-	out := mount.BindOptions{
+	return &mount.BindOptions{
 		Propagation:            mount.Propagation(b.Propagation),
 		NonRecursive:           b.Recursive == "disabled",
 		ReadOnlyNonRecursive:   b.Recursive == "writable",
 		ReadOnlyForceRecursive: b.Recursive == "readonly",
 	}
-	if out == (mount.BindOptions{}) {
-		return nil
-	}
-	return &out
 }
 
 // parseTmpfs reads the short form /path:size=64m,mode=1777.

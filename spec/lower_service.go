@@ -78,8 +78,23 @@ func (w *lowering) container(key string, s types.ServiceConfig) *swarm.Container
 		CapabilityAdd:   add,
 		CapabilityDrop:  drop,
 		Ulimits:         ulimits(s.Ulimits),
-		OomScoreAdj:     s.OomScoreAdj,
+		OomScoreAdj:     w.oomScoreAdj(key, s),
 	}
+}
+
+func (w *lowering) oomScoreAdj(key string, s types.ServiceConfig) int64 {
+	if !w.l.legacy || s.OomScoreAdj == 0 {
+		return s.OomScoreAdj
+	}
+	w.ignoredByDocker(key, "oom_score_adj", "remove it, or remove `version:` to have it")
+	return 0
+}
+
+// ignoredByDocker reports what a file that was written for docker stack deploy
+// has never had.
+func (w *lowering) ignoredByDocker(service, key, remedy string) {
+	w.l.report.warn("unsupported", w.l.index.find("services", service, key), "services."+service+"."+key,
+		"ignored, as docker stack deploy does", remedy)
 }
 
 // env is the environment, sorted; a name without a value is kept alone.
@@ -98,7 +113,7 @@ func env(values map[string]*string) []string {
 // hosts are extra_hosts as Swarm writes them, "IP name", in the order of a
 // list and sorted when they are a mapping.
 func (w *lowering) hosts(key string) []string {
-	var out []string
+	out := []string{}
 	line := func(name, ip string) {
 		if len(ip) > 2 && ip[0] == '[' && ip[len(ip)-1] == ']' {
 			ip = ip[1 : len(ip)-1]

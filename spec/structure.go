@@ -16,6 +16,7 @@ type structure struct {
 	doc      *document
 	report   *report
 	override bool // the file may be one of several, where an empty value keeps the other's
+	legacy   bool
 	seen     map[visit]bool
 }
 
@@ -133,6 +134,11 @@ func (c *structure) mount(n *yaml.Node, path []string) {
 }
 
 func (c *structure) unknownKey(key *yaml.Node, s *schema, path []string) {
+	c.report.bad[key] = true
+	if c.legacy && matches([]string{"services", "*", "cgroupns_mode"}, path) {
+		c.report.warn("unsupported", c.doc.at(key), dotted(path), "Swarm ignores this", "remove it")
+		return // the one key that docker stack deploy knows and Compose does not
+	}
 	remedy := misplaced(key.Value, path)
 	if remedy == "" {
 		remedy = didYouMean(key.Value, s.names(), "remove it, or begin its name with x- to have it ignored")
@@ -142,7 +148,6 @@ func (c *structure) unknownKey(key *yaml.Node, s *schema, path []string) {
 		message, remedy = "the name is not allowed", "use letters, digits, dots, dashes and underscores"
 	}
 	c.report.fail("unknown-key", c.doc.at(key), dotted(path), message, remedy)
-	c.report.bad[key] = true
 }
 
 // misplaced says where a key belongs that stands on the wrong level.

@@ -32,6 +32,9 @@ func (v validator) objects() {
 	} {
 		for _, key := range keys {
 			name, _ := mapping(v.raw, kind, key)["name"].(string)
+			if kind == "volumes" && strings.Contains(name, "{{") {
+				continue // the Engine fills it in for each task
+			}
 			if name != "" && !objectName.MatchString(name) {
 				v.fail("object-name", "the name is not one that Swarm accepts", "use letters, digits, dots, dashes and underscores", kind, key, "name")
 			}

@@ -1,0 +1,192 @@
+// Package oracle holds spec's lowering against docker/cli's: a corpus of stack
+// files is lowered by both, and the results are equal down to which pointers
+// are nil. It is tests alone, and a Go module of its own, because docker/cli
+// has dependencies that the product does without.
+package oracle
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/swarm"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// stackName is the stack's name in every sample, given on the command line as
+// docker stack deploy wants it.
+const stackName = "st"
+
+// The whole process environment of both loaders.
+var environment = map[string]string{
+	"HOME":  "/home/oracle",
+	"SET":   "from the process",
+	"EMPTY": "",
+	"TAG":   "1.27",
+	"COUNT": "3",
+	"YES":   "yes",
+	"NO":    "no",
+}
+
+func TestMain(m *testing.M) {
+	os.Clearenv() // docker/cli reads the process's own for the names in an env_file
+	for name, value := range environment {
+		os.Setenv(name, value)
+	}
+	os.Exit(m.Run())
+}
+
+// sample is one stack: its spec files in merge order, and what lies beside them.
+type sample struct {
+	name  string
+	files map[string]string
+	specs []string
+}
+
+// one is a sample of a single file; the folder holds what spec.yaml may name.
+func one(name, text string) sample {
+	return sample{name: name, specs: []string{"spec.yaml"}, files: map[string]string{
+		"spec.yaml": text,
+		"data.txt":  "data\n", "other.txt": "other\n",
+		"a.env": "A=1\nSET\nUNSET\n# no\nEMPTY=\n", "dir/b.env": "\nA=a=b\n  B=b\nC=\n",
+		"quoted.env": "A=1\nB=\"b c\"\nC=$A\n", "empty.txt": "",
+	}}
+}
+
+// legacy is the sample as it is written for docker stack deploy.
+func (s sample) legacy() sample {
+	out := s
+	out.name += "/version"
+	out.files = map[string]string{}
+	for name, text := range s.files {
+		if slices.Contains(s.specs, name) {
+			text = "version: '3.13'\n" + text
+		}
+		out.files[name] = text
+	}
+	return out
+}
+
+// unpack writes the sample into a folder and returns the paths of its specs.
+func (s sample) unpack(t testing.TB) []string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "oracle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	for name, text := range s.files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out []string
+	for _, name := range s.specs {
+		out = append(out, filepath.Join(dir, name))
+	}
+	return out
+}
+
+// lowered is what both sides make of a stack, by key or full name.
+type lowered struct {
+	Services map[string]swarm.ServiceSpec
+	Networks map[string]network.CreateOptions // those that would be created
+	External []string                         // networks that must be there
+	Secrets  map[string]swarm.SecretSpec
+	Configs  map[string]swarm.ConfigSpec
+}
+
+// normalise is all that may differ without being a difference: references to
+// secrets and configs are by name, as spec has them and not by id; and those
+// with one name come from docker/cli in random order.
+func (l *lowered) normalise() {
+	slices.Sort(l.External)
+	for _, s := range l.Services {
+		c := s.TaskTemplate.ContainerSpec
+		for _, ref := range c.Secrets {
+			ref.SecretID = ""
+		}
+		for _, ref := range c.Configs {
+			ref.ConfigID = ""
+		}
+		if p := c.Privileges; p != nil && p.CredentialSpec != nil {
+			p.CredentialSpec.Config = strings.TrimPrefix(p.CredentialSpec.Config, idPrefix)
+		}
+		slices.SortStableFunc(c.Secrets, func(a, b *swarm.SecretReference) int {
+			return strings.Compare(a.SecretName+"\x00"+a.File.Name, b.SecretName+"\x00"+b.File.Name)
+		})
+		slices.SortStableFunc(c.Configs, func(a, b *swarm.ConfigReference) int {
+			return strings.Compare(configOrder(a), configOrder(b))
+		})
+	}
+}
+
+func configOrder(ref *swarm.ConfigReference) string {
+	if ref.File == nil {
+		return ref.ConfigName + "\x01"
+	}
+	return ref.ConfigName + "\x00" + ref.File.Name
+}
+
+// difference is one leaf on which the two sides disagree.
+type difference struct{ path, theirs, ours string }
+
+func (d difference) String() string {
+	return fmt.Sprintf("%s: docker/cli %s, spec %s", d.path, d.theirs, d.ours)
+}
+
+// differences compares deeply; nil and empty are not the same.
+func differences(theirs, ours lowered) []difference {
+	r := &reporter{}
+	cmp.Equal(theirs, ours, cmp.Reporter(r), cmpopts.EquateComparable())
+	return r.found
+}
+
+// reporter collects differing leaves with their paths.
+type reporter struct {
+	path  cmp.Path
+	found []difference
+}
+
+func (r *reporter) PushStep(s cmp.PathStep) { r.path = append(r.path, s) }
+func (r *reporter) PopStep()                { r.path = r.path[:len(r.path)-1] }
+
+func (r *reporter) Report(result cmp.Result) {
+	if result.Equal() {
+		return
+	}
+	a, b := r.path.Last().Values()
+	var steps []string
+	for _, s := range r.path {
+		switch s := s.(type) {
+		case cmp.StructField:
+			steps = append(steps, s.Name())
+		case cmp.MapIndex:
+			steps = append(steps, fmt.Sprint(s.Key()))
+		case cmp.SliceIndex:
+			i, j := s.SplitKeys()
+			steps = append(steps, fmt.Sprint(max(i, j)))
+		}
+	}
+	r.found = append(r.found, difference{strings.Join(steps, "."), show(a), show(b)})
+}
+
+func show(v reflect.Value) string {
+	for v.IsValid() && v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		return "nothing"
+	}
+	return fmt.Sprintf("%#v", v)
+}
