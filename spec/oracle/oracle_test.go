@@ -6,6 +6,7 @@ package oracle
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,8 +16,6 @@ import (
 
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // stackName is the stack's name in every sample, given on the command line as
@@ -147,38 +146,66 @@ func (d difference) String() string {
 
 // differences compares deeply; nil and empty are not the same.
 func differences(theirs, ours lowered) []difference {
-	r := &reporter{}
-	cmp.Equal(theirs, ours, cmp.Reporter(r), cmpopts.EquateComparable())
-	return r.found
+	var out []difference
+	compare(reflect.ValueOf(theirs), reflect.ValueOf(ours), nil, &out)
+	return out
 }
 
-// reporter collects differing leaves with their paths.
-type reporter struct {
-	path  cmp.Path
-	found []difference
-}
-
-func (r *reporter) PushStep(s cmp.PathStep) { r.path = append(r.path, s) }
-func (r *reporter) PopStep()                { r.path = r.path[:len(r.path)-1] }
-
-func (r *reporter) Report(result cmp.Result) {
-	if result.Equal() {
-		return
+func compare(a, b reflect.Value, path []string, out *[]difference) {
+	differ := func(a, b reflect.Value) {
+		*out = append(*out, difference{strings.Join(path, "."), show(a), show(b)})
 	}
-	a, b := r.path.Last().Values()
-	var steps []string
-	for _, s := range r.path {
-		switch s := s.(type) {
-		case cmp.StructField:
-			steps = append(steps, s.Name())
-		case cmp.MapIndex:
-			steps = append(steps, fmt.Sprint(s.Key()))
-		case cmp.SliceIndex:
-			i, j := s.SplitKeys()
-			steps = append(steps, fmt.Sprint(max(i, j)))
+	at := func(step any) []string { return append(path[:len(path):len(path)], fmt.Sprint(step)) }
+	switch a.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice:
+		if a.IsNil() != b.IsNil() {
+			differ(a, b)
+			return
 		}
 	}
-	r.found = append(r.found, difference{strings.Join(steps, "."), show(a), show(b)})
+	switch a.Kind() {
+	case reflect.Pointer:
+		if !a.IsNil() {
+			compare(a.Elem(), b.Elem(), path, out)
+		}
+	case reflect.Struct:
+		for i := range a.NumField() {
+			compare(a.Field(i), b.Field(i), at(a.Type().Field(i).Name), out)
+		}
+	case reflect.Slice:
+		for i := range max(a.Len(), b.Len()) {
+			path := at(i)
+			if i >= a.Len() || i >= b.Len() {
+				*out = append(*out, difference{strings.Join(path, "."), show(element(a, i)), show(element(b, i))})
+				continue
+			}
+			compare(a.Index(i), b.Index(i), path, out)
+		}
+	case reflect.Map:
+		keys := map[string]reflect.Value{}
+		for _, key := range append(a.MapKeys(), b.MapKeys()...) {
+			keys[key.String()] = key
+		}
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			x, y := a.MapIndex(keys[name]), b.MapIndex(keys[name])
+			if !x.IsValid() || !y.IsValid() {
+				*out = append(*out, difference{strings.Join(at(name), "."), show(x), show(y)})
+				continue
+			}
+			compare(x, y, at(name), out)
+		}
+	default:
+		if !a.Equal(b) {
+			differ(a, b)
+		}
+	}
+}
+
+func element(list reflect.Value, i int) reflect.Value {
+	if i < list.Len() {
+		return list.Index(i)
+	}
+	return reflect.Value{}
 }
 
 func show(v reflect.Value) string {

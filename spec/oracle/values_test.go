@@ -81,7 +81,7 @@ var fields = []field{
 	{"services.web.deploy.placement.preferences", []string{"[{spread: node.labels.zone}, {spread: node.labels.rack}]", "[{}]"}},
 	{"services.web.deploy.placement.max_replicas_per_node", []string{"0", "2", "'${COUNT}'"}},
 
-	{"networks.n1.name", []string{"given", "'with.dot-and_dash'", "'x-${TAG}'"}},
+	{"networks.n1.name", []string{"given1", "'with.dot-and_dash'", "'x-${TAG}'"}},
 	{"networks.n1.driver", []string{"overlay", "weave", "''"}},
 	{"networks.n1.driver_opts", options},
 	{"networks.n1.ipam", []string{"{}", "{driver: default}", "{config: [{subnet: 10.0.0.0/24}, {subnet: 'fd00::/64'}]}", "{driver: d, config: []}", "{config: [{}]}"}},
@@ -89,7 +89,7 @@ var fields = []field{
 	{"networks.n1.internal", bools},
 	{"networks.n1.attachable", bools},
 	{"networks.n1.labels", labels},
-	{"networks.default", []string{"~", "{}", "{driver: weave}", "{external: true}", "{name: given}", "{attachable: true}"}},
+	{"networks.default", []string{"~", "{}", "{driver: weave}", "{external: true}", "{name: given2}", "{attachable: true}"}},
 
 	{"volumes.v1.name", []string{"given", "'{{.Service.Name}}-data'", "'v-${TAG}'"}},
 	{"volumes.v1.driver", []string{"local", "rexray", "''"}},

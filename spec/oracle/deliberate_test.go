@@ -1,0 +1,128 @@
+package oracle
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// A deliberate difference is a stack that docker/cli lowers and spec either
+// lowers otherwise, on the paths of differs, or refuses under the rule refused.
+type deliberateDifference struct {
+	reason  string
+	in      writing
+	path    string // in base
+	value   string
+	differs []string
+	refused string
+}
+
+// writing is for whom a file is written: the differences of a current Compose
+// file end where a file says version:.
+type writing int
+
+const (
+	both writing = iota
+	current
+	withVersion
+)
+
+const container = "Services.web.TaskTemplate.ContainerSpec."
+
+// deliberate is every difference there is. A row that no longer differs fails.
+var deliberate = []deliberateDifference{
+	{reason: "Compose unquotes the values of an env_file and fills in variables", in: current,
+		path: "services.web.env_file", value: "quoted.env", differs: []string{container + "Env.1", container + "Env.2"}},
+	{reason: "in Compose an empty value is empty, and only a name alone takes the process's value", in: current,
+		path: "services.web.environment", value: "{SET: ''}", differs: []string{container + "Env.0"}},
+	{reason: "Compose has tmpfs, and Swarm can do it", in: current,
+		path: "services.web.tmpfs", value: "/run", differs: []string{container + "Mounts.0"}},
+	{reason: "docker/cli loses oom_score_adj to a missing struct tag", in: current,
+		path: "services.web.oom_score_adj", value: "5", differs: []string{container + "OomScoreAdj"}},
+	{reason: "docker/cli leaves a variable inside a default as it stands",
+		path: "services.web.environment.A", value: "'${UNSET:-${TAG}}'", differs: []string{container + "Env.0"}},
+	{reason: "a named pipe is not a path relative to the file",
+		path: "services.web.volumes", value: `['\\.\pipe\a:\\.\pipe\b']`, differs: []string{container + "Mounts.0.Source"}},
+	{reason: "compose-go's YAML keeps the sign of zero",
+		path: "services.web.labels", value: "{a: -0}", differs: []string{container + "Labels.a"}},
+	{reason: "an empty name server is none",
+		path: "services.web.dns", value: "''", differs: []string{container + "DNSConfig.Nameservers.0"}},
+	{reason: "the Engine refuses one port twice, which Compose takes as once",
+		path: "services.web.ports", value: "['53:53', '53:53/tcp']", differs: []string{"Services.web.EndpointSpec.Ports.1"}},
+
+	{reason: "the Engine refuses less than 4 MiB",
+		path: "services.web.deploy.resources.limits.memory", value: "100k", refused: "resources"},
+	{reason: "docker/cli drops a host without an address",
+		path: "services.web.extra_hosts", value: "[only]", refused: "compose"},
+	{reason: "docker/cli drops a host without an address",
+		path: "services.web.extra_hosts", value: "{only: }", refused: "wrong-type"},
+	{reason: "compose-go takes no variable whose name ends with a space",
+		path: "services.web.environment", value: "['A =x']", refused: "compose"},
+	{reason: "the Engine refuses empty secrets",
+		path: "secrets.s1.file", value: "empty.txt", refused: "empty-content"},
+	{reason: "a variable that is not set is more often a mistake than meant", in: current,
+		path: "services.web.image", value: "'nginx:x${UNSET}'", refused: "undefined-variable"},
+	{reason: "leaving it out would change what the service may do", in: current,
+		path: "services.web.privileged", value: "true", refused: "unsupported"},
+}
+
+func (d deliberateDifference) samples(t *testing.T) []sample {
+	t.Helper()
+	s, err := generated(d.path+"="+d.value, [2]string{d.path, d.value})
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch d.in {
+	case current:
+		return []sample{s}
+	case withVersion:
+		return []sample{s.legacy()}
+	}
+	return []sample{s, s.legacy()}
+}
+
+func TestDeliberate(t *testing.T) {
+	for _, d := range deliberate {
+		for _, s := range d.samples(t) {
+			t.Run(s.name, func(t *testing.T) { d.check(t, s) })
+		}
+		if d.in == current {
+			s := d.samples(t)[0].legacy()
+			t.Run(s.name, func(t *testing.T) { equal(t, s) })
+		}
+	}
+}
+
+func (d deliberateDifference) check(t *testing.T, s sample) {
+	t.Helper()
+	paths := s.unpack(t)
+	want, err := theirs(paths)
+	if err != nil {
+		t.Fatalf("docker/cli refuses it: %v", err)
+	}
+	got, err := ours(paths)
+	var invalid *spec.Invalid
+	if d.refused != "" {
+		if !errors.As(err, &invalid) || !slices.ContainsFunc(invalid.Findings, func(f spec.Finding) bool {
+			return f.Rule == d.refused && f.Severity == spec.SeverityError
+		}) {
+			t.Errorf("want it refused under %s, got %v", d.refused, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var differ []string
+	for _, d := range differences(want, got) {
+		differ = append(differ, d.path)
+		t.Log(d)
+	}
+	if diff := cmp.Diff(d.differs, differ); diff != "" {
+		t.Errorf("differing paths (-want +got):\n%s", diff)
+	}
+}
