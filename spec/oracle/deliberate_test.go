@@ -17,6 +17,7 @@ type deliberateDifference struct {
 	in      writing
 	path    string // in base
 	value   string
+	then    string // what a second file says there
 	differs []string
 	refused string
 }
@@ -54,6 +55,20 @@ var deliberate = []deliberateDifference{
 	{reason: "the Engine refuses one port twice, which Compose takes as once",
 		path: "services.web.ports", value: "['53:53', '53:53/tcp']", differs: []string{"Services.web.EndpointSpec.Ports.1"}},
 
+	// Several files are merged as Compose does it.
+	{reason: "a later file can say false", path: "services.web.tty", value: "true", then: "false", differs: []string{container + "TTY"}},
+	{reason: "a later file can say nothing", path: "services.web.hostname", value: "h", then: "''", differs: []string{container + "Hostname"}},
+	{reason: "a later file can say zero", path: "services.web.stop_grace_period", value: "1m", then: "0s", differs: []string{container + "StopGracePeriod"}},
+	{reason: "mounts stay in the order of the files", path: "services.web.volumes", value: "['v1:/b']", then: "['v1:/a']",
+		differs: []string{container + "Mounts.0.Target", container + "Mounts.1.Target"}},
+	{reason: "one published port can have two protocols", path: "services.web.ports", value: "['53:53']", then: "['53:53/udp']",
+		differs: []string{"Services.web.EndpointSpec.Ports.0.Protocol", "Services.web.EndpointSpec.Ports.1"}},
+	{reason: "a later test is another, not more words", path: "services.web.healthcheck.test", value: "[CMD, a]", then: "[CMD, b]",
+		differs: []string{container + "Healthcheck.Test.1", container + "Healthcheck.Test.2", container + "Healthcheck.Test.3"}},
+	{reason: "a name server is asked once", path: "services.web.dns", value: "[8.8.8.8]", then: "[8.8.8.8]", differs: []string{container + "DNSConfig.Nameservers.1"}},
+	{reason: "one secret can be at two targets", path: "services.web.secrets", value: "[s1]", then: "[{source: s1, target: x}]", differs: []string{container + "Secrets.0.File.Name", container + "Secrets.1"}},
+	{reason: "a later file keeps what it does not mention", path: "secrets.s1", value: "{file: data.txt, labels: {a: b}}", then: "{file: data.txt}", differs: []string{"Secrets.st_s1.Annotations.Labels.a"}},
+
 	{reason: "the Engine refuses less than 4 MiB",
 		path: "services.web.deploy.resources.limits.memory", value: "100k", refused: "resources"},
 	{reason: "docker/cli drops a host without an address",
@@ -75,6 +90,15 @@ func (d deliberateDifference) samples(t *testing.T) []sample {
 	s, err := generated(d.path+"="+d.value, [2]string{d.path, d.value})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if d.then != "" {
+		second, err := generated("", [2]string{d.path, d.then})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.name += "+" + d.then
+		s.files["then.yaml"] = second.files["spec.yaml"]
+		s.specs = append(s.specs, "then.yaml")
 	}
 	switch d.in {
 	case current:

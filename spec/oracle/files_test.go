@@ -35,8 +35,17 @@ func fileSamples(t testing.TB) []sample {
 	return out
 }
 
+// borrowed are the stacks that docker/cli deploys in its own tests.
+func borrowed() []sample {
+	var out []sample
+	for _, name := range []string{"full-stack.yml", "stack-with-named-resources.yml"} {
+		out = append(out, sample{name: name, dir: filepath.Join(dockerCLI, "e2e/stack/testdata"), specs: []string{name}})
+	}
+	return out
+}
+
 func TestFiles(t *testing.T) {
-	for _, s := range fileSamples(t) {
+	for _, s := range append(fileSamples(t), borrowed()...) {
 		t.Run(s.name, func(t *testing.T) { equal(t, s) })
 	}
 }

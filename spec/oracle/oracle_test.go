@@ -5,9 +5,12 @@
 package oracle
 
 import (
+	"flag"
 	"fmt"
+	"log"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -33,10 +36,22 @@ var environment = map[string]string{
 	"NO":    "no",
 }
 
+// dockerCLI is the folder of docker/cli's source.
+var dockerCLI string
+
 func TestMain(m *testing.M) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/docker/cli").Output()
+	if err != nil {
+		log.Fatal("where is docker/cli? ", err)
+	}
+	dockerCLI = strings.TrimSpace(string(out))
 	os.Clearenv() // docker/cli reads the process's own for the names in an env_file
 	for name, value := range environment {
 		os.Setenv(name, value)
+	}
+	flag.Parse()
+	if !strings.Contains(strings.Join(os.Args, " "), "rapid.checks") {
+		flag.Set("rapid.checks", "300")
 	}
 	os.Exit(m.Run())
 }
@@ -46,6 +61,7 @@ type sample struct {
 	name  string
 	files map[string]string
 	specs []string
+	dir   string // where the files lie already
 }
 
 // one is a sample of a single file; the folder holds what spec.yaml may name.
@@ -75,11 +91,14 @@ func (s sample) legacy() sample {
 // unpack writes the sample into a folder and returns the paths of its specs.
 func (s sample) unpack(t testing.TB) []string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "oracle")
-	if err != nil {
-		t.Fatal(err)
+	dir := s.dir
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "oracle"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
 	for name, text := range s.files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
