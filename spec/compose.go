@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"os"
@@ -13,9 +14,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
+	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/transform"
 	"github.com/compose-spec/compose-go/v2/types"
 	"gopkg.in/yaml.v3"
 )
@@ -42,10 +46,23 @@ func mapping(from map[string]any, path ...string) map[string]any {
 	return from
 }
 
+// adaptLoader tells compose-go, which has such things once for all, about a
+// format of env files that docker compose brings itself, and to add no
+// defaults, which it forgets for included files.
+var adaptLoader = sync.OnceFunc(func() {
+	clear(transform.DefaultValues)
+	dotenv.RegisterFormat("raw", func(from io.Reader, _ string, into map[string]string, get func(string) (string, bool)) error {
+		read, err := parseRawEnv(from, get)
+		maps.Copy(into, read)
+		return err
+	})
+})
+
 // compose loads the files with compose-go. After an error it tries again
 // without compose-go's own checks, so that ours can say more: then both a
 // model and the error are returned.
 func (l *loading) compose(ctx context.Context) (*model, error) {
+	adaptLoader()
 	if l.report.failed() {
 		m, err := l.composeOnce(ctx, true)
 		if err != nil {
@@ -103,8 +120,7 @@ func (l *loading) composeOptions(o *loader.Options, lenient bool) {
 	}
 	o.SetProjectName(placeholder, true)
 	o.Interpolate.Substitute = l.substitute
-	// docker stack deploy has no such normalisation and defaults: a port
-	// without a protocol stays without one.
+	// docker stack deploy has no such normalisation: see adaptLoader too.
 	o.SkipNormalization = true
 	o.SkipDefaultValues = true
 	o.SkipConsistencyCheck = true
@@ -148,10 +164,14 @@ func (l *loading) resolve(m *model) {
 
 func (l *loading) resolveLegacy(p *types.Project, name string) error {
 	s := p.Services[name]
-	var files []map[string]*string
+	var files []map[string]string
 	for _, f := range s.EnvFiles {
-		read, err := readRawEnvFile(f.Path, l.env.get)
+		data, err := os.ReadFile(f.Path)
 		if err != nil && (bool(f.Required) || !errors.Is(err, os.ErrNotExist)) {
+			return err
+		}
+		read, err := parseRawEnv(bytes.NewReader(data), l.env.get)
+		if err != nil {
 			return err
 		}
 		files = append(files, read)

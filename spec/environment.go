@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -95,18 +96,14 @@ func envLine(err error) string {
 	return ""
 }
 
-// readRawEnvFile reads an env_file as docker stack deploy does: each line is
-// NAME=value, quotes and dollar signs are part of the value, and a name alone
-// has the process's value or is nothing.
-func readRawEnvFile(file string, get lookup) (map[string]*string, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, reason(err)
-	}
-	out := map[string]*string{}
-	scanner := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
+// parseRawEnv reads an env_file as docker stack deploy does, and Compose with
+// `format: raw`: each line is NAME=value, quotes and dollar signs are part of
+// the value, and a name alone has the process's value or is nothing.
+func parseRawEnv(from io.Reader, get lookup) (map[string]string, error) {
+	out := map[string]string{}
+	scanner := bufio.NewScanner(from)
 	for n := 1; scanner.Scan(); n++ {
-		line := strings.TrimLeft(scanner.Text(), " \t\v\f\r")
+		line := strings.TrimLeft(strings.TrimPrefix(scanner.Text(), "\ufeff"), " \t\v\f\r")
 		if line == "" || line[0] == '#' {
 			continue
 		}
@@ -118,7 +115,7 @@ func readRawEnvFile(file string, get lookup) (map[string]*string, error) {
 			value, ok = get(name)
 		}
 		if ok {
-			out[name] = &value
+			out[name] = value
 		}
 	}
 	return out, scanner.Err()
@@ -127,10 +124,12 @@ func readRawEnvFile(file string, get lookup) (map[string]*string, error) {
 // legacyEnvironment is a service's environment as docker stack deploy gives
 // it: a name without a value, or with an empty one, takes the process's value
 // when that has one; the service's own entries win over its files.
-func legacyEnvironment(files []map[string]*string, own map[string]*string, get lookup) map[string]*string {
+func legacyEnvironment(files []map[string]string, own map[string]*string, get lookup) map[string]*string {
 	fromFiles := map[string]*string{}
 	for _, f := range files {
-		maps.Copy(fromFiles, f)
+		for name, value := range f {
+			fromFiles[name] = &value
+		}
 	}
 	out := map[string]*string{}
 	for _, source := range []map[string]*string{fromFiles, own} {

@@ -107,6 +107,7 @@ var forms = []struct {
 	{form{valid: isPortMapping, want: "a port such as 6379, 8080:80 or 53:53/udp"}, places("service.ports.*")},
 	{form{valid: isMount, want: "a mount such as data:/data or /host:/container:ro"}, places("service.volumes.*")},
 	{form{valid: isFileMode, want: "a file mode such as 0440"}, places("service.secrets.*.mode", "service.configs.*.mode")},
+	{choice("raw"), places("service.env_file.*.format")},
 	{choice("ingress", "host"), places("service.ports.*.mode")},
 	{choice("tcp", "udp", "sctp"), places("service.ports.*.protocol")},
 	{form{valid: isEndpointMode, want: "vip or dnsrr"}, places("service.deploy.endpoint_mode")},

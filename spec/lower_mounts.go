@@ -26,14 +26,10 @@ func (w *lowering) mounts(key string, s types.ServiceConfig) []mount.Mount {
 			ReadOnly:    v.ReadOnly,
 			Consistency: mount.Consistency(v.Consistency),
 		}
-		t, short := written[v.Target]
-		if short {
+		if t, ok := written[v.Target]; ok {
 			m.Target = t
 		}
 		w.mountOptions(&m, v)
-		if short && m.BindOptions != nil && *m.BindOptions == (mount.BindOptions{}) {
-			m.BindOptions = nil // compose-go's, not the file's
-		}
 		out = append(out, m)
 	}
 	if w.l.legacy && len(s.Tmpfs) > 0 {
@@ -95,16 +91,22 @@ func (w *lowering) volumeOptions(m *mount.Mount, v types.ServiceVolumeConfig) {
 	}
 }
 
+// bindOptions are nil where the file has none: what compose-go makes of a
+// mount in short form says only that the folder is created.
 func bindOptions(b *types.ServiceVolumeBind) *mount.BindOptions {
 	if b == nil {
 		return nil
 	}
-	return &mount.BindOptions{
+	out := mount.BindOptions{
 		Propagation:            mount.Propagation(b.Propagation),
 		NonRecursive:           b.Recursive == "disabled",
 		ReadOnlyNonRecursive:   b.Recursive == "writable",
 		ReadOnlyForceRecursive: b.Recursive == "readonly",
 	}
+	if bool(b.CreateHostPath) && out == (mount.BindOptions{}) {
+		return nil
+	}
+	return &out
 }
 
 // parseTmpfs reads the short form /path:size=64m,mode=1777.

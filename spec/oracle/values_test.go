@@ -146,7 +146,7 @@ var (
 		"[{type: volume, source: v1, target: /d}]", "[{type: volume, target: /d}]", "[{type: volume, source: v1, target: /d, read_only: true, volume: {nocopy: true}}]", "[{type: volume, source: v1, target: /d, volume: {}}]",
 		"[{type: volume, source: v1, target: /d, volume: {subpath: x}}]", "[{type: volume, source: outside, target: /d, volume: {nocopy: false}}]", "[{type: volume, source: v2, target: /d/}]",
 		"[{type: bind, source: /a, target: /b}]", "[{type: bind, source: ./a, target: /b, read_only: true}]", "[{type: bind, source: /a/, target: /b/, consistency: cached}]", "[{type: bind, source: a, target: /b, bind: {propagation: rslave}}]",
-		"[{type: bind, source: '~/x', target: /b}]", "[{type: bind, source: /a/../b, target: /b/../c}]", "[{type: bind, source: /a, target: /b, bind: {}}]", "[{type: bind, source: /a, target: /b, bind: {create_host_path: false}}]", "[{type: bind, source: /a, target: /b, bind: {create_host_path: true}}]",
+		"[{type: bind, source: '~/x', target: /b}]", "[{type: bind, source: /a/../b, target: /b/../c}]", "[{type: bind, source: /a, target: /b, bind: {}}]", "[{type: bind, source: /a, target: /b, bind: {create_host_path: false}}]",
 		"[{type: tmpfs, target: /t}]", "[{type: tmpfs, target: /t, tmpfs: {size: 1000}}]", "[{type: tmpfs, target: /t, tmpfs: {}}]", "[{type: tmpfs, target: /t, read_only: true}]",
 		"[{type: npipe, source: '\\\\.\\pipe\\x', target: '\\\\.\\pipe\\y'}]", "[{type: npipe, source: '\\\\.\\pipe\\x', target: '\\\\.\\pipe\\y', read_only: true}]",
 		"[{type: cluster, source: v1, target: /c}]", "[{type: cluster, source: 'group:g', target: /c}]", "[{type: cluster, source: v2, target: /c, read_only: true}]", "[{type: image, source: 'tools:1', target: /i}]",
