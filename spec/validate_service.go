@@ -123,6 +123,10 @@ func (v validator) mounts(name string, s types.ServiceConfig) {
 			v.fail("mount", "the mount has no target", "add the path in the container", at...)
 			continue
 		}
+		if letter, rest, ok := strings.Cut(m.Target, ":"); ok && m.Source == "" && len(letter) == 1 && v.l.index.has("volumes", letter) {
+			v.fail("mount", "docker and Compose read the volume's name as the drive letter of a Windows path",
+				"write {type: volume, source: "+letter+", target: "+rest+"}, or give the volume a longer name", at...)
+		}
 		taken[path.Clean(m.Target)] = cmp.Or(m.Source, m.Type)
 	}
 	for i, t := range s.Tmpfs {

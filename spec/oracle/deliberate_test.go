@@ -18,6 +18,7 @@ type deliberateDifference struct {
 	path    string // in base
 	value   string
 	then    string // what a second file says there
+	with    [2]string
 	differs []string
 	refused string
 }
@@ -79,6 +80,8 @@ var deliberate = []deliberateDifference{
 		path: "services.web.extra_hosts", value: "{only: }", refused: "wrong-type"},
 	{reason: "compose-go takes no variable whose name ends with a space",
 		path: "services.web.environment", value: "['A =x']", refused: "compose"},
+	{reason: "a volume's name of one letter is read as a drive, and the task is rejected",
+		path: "services.web.volumes", value: "['v:/data']", refused: "mount", with: [2]string{"volumes.v", "{}"}},
 	{reason: "the Engine refuses empty secrets",
 		path: "secrets.s1.file", value: "empty.txt", refused: "empty-content"},
 	{reason: "a variable that is not set is more often a mistake than meant", in: current,
@@ -89,7 +92,11 @@ var deliberate = []deliberateDifference{
 
 func (d deliberateDifference) samples(t *testing.T) []sample {
 	t.Helper()
-	s, err := generated(d.path+"="+d.value, [2]string{d.path, d.value})
+	set := [][2]string{{d.path, d.value}}
+	if d.with[0] != "" {
+		set = append(set, d.with)
+	}
+	s, err := generated(d.path+"="+d.value, set...)
 	if err != nil {
 		t.Fatal(err)
 	}
