@@ -140,8 +140,7 @@ func (l *loading) composeOptions(o *loader.Options, lenient bool) {
 // itself quotes the file, which may hold secrets.
 func (l *loading) resolve(m *model) {
 	for _, name := range slices.Sorted(maps.Keys(m.project.Services)) {
-		one := *m.project
-		one.Services = types.Services{name: m.project.Services[name]}
+		one := types.Project{Environment: m.project.Environment, Services: types.Services{name: m.project.Services[name]}}
 		key, err := "env_file", error(nil)
 		resolved := &one
 		if l.legacy {

@@ -23,6 +23,7 @@ type document struct {
 	roots []*yaml.Node // top-level mappings, one for each YAML document in the file
 	env   environment  // what its variables are looked up in
 	main  bool         // named by the user, not by an include or extends
+	keys  map[*yaml.Node]map[string]entry
 	// broken means that there is no tree to check, or only the beginning of one.
 	broken bool
 }

@@ -49,7 +49,7 @@ func (x *index) has(path ...string) bool {
 func (d *document) descend(n *yaml.Node, path []string) (position, int) {
 	p := position{file: d.name}
 	for i, step := range path {
-		key, value := child(n, step)
+		key, value := d.child(n, step)
 		if value == nil {
 			return p, i
 		}
@@ -93,6 +93,29 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 		}
 	}
 	return nil, nil
+}
+
+// child is the same for a document's own nodes, where a mapping of a thousand
+// services is asked for each of them.
+func (d *document) child(n *yaml.Node, step string) (key, value *yaml.Node) {
+	n = deref(n)
+	if n == nil || n.Kind != yaml.MappingNode || len(n.Content) < 32 {
+		return child(n, step)
+	}
+	keys, ok := d.keys[n]
+	if !ok {
+		keys = map[string]entry{}
+		for _, e := range entries(n) {
+			if _, ok := keys[e.key.Value]; !ok {
+				keys[e.key.Value] = e
+			}
+		}
+		if d.keys == nil {
+			d.keys = map[*yaml.Node]map[string]entry{}
+		}
+		d.keys[n] = keys
+	}
+	return keys[step].key, keys[step].value
 }
 
 func element(n *yaml.Node, step string) (key, value *yaml.Node) {

@@ -38,28 +38,44 @@ type Options struct {
 // was asked for cannot be read. No message holds the value of a variable or a
 // secret. Load prints nothing.
 func Load(ctx context.Context, o Options) (*Stack, error) {
+	l, m, err := check(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	stack := lower(l, m)
+	stack.Settings = l.settings
+	stack.Revision = l.revision(m)
+	stack.Warnings = l.report.warnings(l.index.docs)
+	if o.Lint {
+		stack.Lint = lint(l, m, stack)
+	}
+	return stack, nil
+}
+
+// check is Load up to where only lowering is left, which cannot fail.
+func check(ctx context.Context, o Options) (*loading, *model, error) {
 	// compose-go logs some of what is reported here as findings.
 	logrus.SetOutput(io.Discard)
 	l := &loading{options: o, report: newReport(), contents: map[string][]byte{}}
 	if err := l.read(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if slices.ContainsFunc(l.index.docs, func(d *document) bool { return d.broken }) {
-		return nil, l.report.invalid(l.index.docs)
+		return nil, nil, l.report.invalid(l.index.docs)
 	}
 	l.checkFiles()
 	l.name()
-	settings := readSettings(l.index.docs, l.report)
-	l.report.off = settings.Lint.Off
+	l.settings = readSettings(l.index.docs, l.report)
+	l.report.off = l.settings.Lint.Off
 
 	m, err := l.compose(ctx)
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("spec %s: %w", o.Files[0], ctx.Err())
+		return nil, nil, fmt.Errorf("spec %s: %w", o.Files[0], ctx.Err())
 	}
 	if m != nil {
 		before := len(l.report.findings)
 		checkUnsupported(l, m)
-		validate(l, m, settings)
+		validate(l, m, l.settings)
 		checked := l.report.findings[before:]
 		if slices.ContainsFunc(checked, func(f Finding) bool { return f.Severity == SeverityError }) {
 			err = nil // what compose-go stopped at is among them, and better said
@@ -72,16 +88,9 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 		l.resolve(m)
 	}
 	if l.report.failed() {
-		return nil, l.report.invalid(l.index.docs)
+		return nil, nil, l.report.invalid(l.index.docs)
 	}
-	stack := lower(l, m)
-	stack.Settings = settings
-	stack.Revision = l.revision(m)
-	stack.Warnings = l.report.warnings(l.index.docs)
-	if o.Lint {
-		stack.Lint = lint(l, m, stack)
-	}
-	return stack, nil
+	return l, m, nil
 }
 
 // loading is the state of one Load.
@@ -94,6 +103,7 @@ type loading struct {
 	legacy    bool // the spec has version:, so it was written for docker stack deploy
 	circular  bool // services wait for each other, which a legacy spec may say: then none waits
 	variables interpolation
+	settings  Settings
 	stack     string
 	contents  map[string][]byte // of secrets and configs, by secrets.KEY
 }

@@ -3,7 +3,6 @@ package spec_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -259,23 +258,6 @@ func TestSizes(t *testing.T) {
 				t.Error(diff)
 			}
 		})
-	}
-}
-
-func BenchmarkLoad(b *testing.B) {
-	var text strings.Builder
-	text.WriteString("name: a\nservices:\n")
-	for i := range 100 {
-		fmt.Fprintf(&text, "  s%d:\n    image: nginx:1\n    environment: {A: '${TAG}', B: 2}\n    ports: ['%d:80']\n    deploy: {replicas: 2, labels: {a: b}, resources: {limits: {cpus: '0.5', memory: 64M}}}\n", i, 20000+i)
-	}
-	path := filepath.Join(b.TempDir(), "spec.yaml")
-	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if _, err := spec.Load(b.Context(), spec.Options{Files: []string{path}, Environ: []string{"TAG=1"}}); err != nil {
-			b.Fatal(err)
-		}
 	}
 }
 

@@ -119,24 +119,26 @@ func (w *lowering) createNetwork(c types.NetworkConfig) network.CreateOptions {
 }
 
 func (w *lowering) volumes() []Volume {
+	mountedBy := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(w.project.Services)) {
+		for _, m := range w.project.Services[name].Volumes {
+			if m.Type == types.VolumeTypeVolume || m.Type == types.VolumeTypeCluster || m.Type == "" {
+				mountedBy[m.Source] = append(mountedBy[m.Source], name)
+			}
+		}
+	}
 	var out []Volume
 	for _, key := range slices.Sorted(maps.Keys(w.project.Volumes)) {
 		c := w.project.Volumes[key]
 		v := Volume{
-			Key:      key,
-			Name:     w.fullName(key, c.Name, bool(c.External)),
-			External: bool(c.External),
-			Explicit: c.Name != "",
+			Key:       key,
+			Name:      w.fullName(key, c.Name, bool(c.External)),
+			External:  bool(c.External),
+			Explicit:  c.Name != "",
+			MountedBy: slices.Compact(mountedBy[key]),
 		}
 		if !v.External {
 			v.Create = volume.CreateOptions{Name: v.Name, Driver: c.Driver, DriverOpts: c.DriverOpts, Labels: w.labels(c.Labels)}
-		}
-		for _, name := range slices.Sorted(maps.Keys(w.project.Services)) {
-			if slices.ContainsFunc(w.project.Services[name].Volumes, func(m types.ServiceVolumeConfig) bool {
-				return (m.Type == types.VolumeTypeVolume || m.Type == types.VolumeTypeCluster || m.Type == "") && m.Source == key
-			}) {
-				v.MountedBy = append(v.MountedBy, name)
-			}
 		}
 		out = append(out, v)
 	}

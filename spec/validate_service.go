@@ -169,7 +169,7 @@ func (l *loading) eachList(path []string, visit func(d *document, list *yaml.Nod
 	for _, d := range l.index.docs {
 		for _, n := range d.roots {
 			for _, step := range path {
-				if _, n = child(n, step); n == nil {
+				if _, n = d.child(n, step); n == nil {
 					break
 				}
 			}
