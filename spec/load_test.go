@@ -207,30 +207,6 @@ func TestAliasesDoNotExplode(t *testing.T) {
 	}
 }
 
-// FuzzLoad looks for input that makes Load panic or hang.
-func FuzzLoad(f *testing.F) {
-	example, err := os.ReadFile("../desired-state.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(string(example))
-	f.Add("services: {web: {image: x, ports: ['80:80'], volumes: [a:/b]}}")
-	f.Add("services:\n  web: &a\n    <<: *a\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		if strings.Contains(text, "include") || strings.Contains(text, "file") {
-			return // reads other files
-		}
-		path := filepath.Join(t.TempDir(), "spec.yaml")
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		stack, err := spec.Load(t.Context(), spec.Options{Files: []string{path}, Name: "a", Environ: exampleEnv, Lint: true})
-		if (stack == nil) == (err == nil) {
-			t.Errorf("stack %v, error %v", stack, err)
-		}
-	})
-}
-
 func TestSizes(t *testing.T) {
 	const text = "name: a\nservices: {web: {image: x}}\nsecrets: {s: {file: ./s}}\nconfigs: {c: {file: ./c}}\n"
 	tests := []struct {
