@@ -45,7 +45,7 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		stack, err := Load(t.Context(), Options{Files: []string{path}, Name: "a", Environ: []string{"A=1", "B=", "PW=x"}})
+		stack, err := Load(t.Context(), Options{Files: []string{path}, Name: "a", Environ: []string{"A=1", "B=", "PW=x"}, Lint: true})
 		if (stack == nil) == (err == nil) {
 			t.Errorf("stack %v, error %v", stack, err)
 		}

@@ -53,6 +53,8 @@ var deliberate = []deliberateDifference{
 		path: "services.web.labels", value: "{a: -0}", differs: []string{container + "Labels.a"}},
 	{reason: "create_host_path alone is what compose-go makes of a short form, and the Engine drops empty options",
 		path: "services.web.volumes", value: "[{type: bind, source: /a, target: /b, bind: {create_host_path: true}}]", differs: []string{container + "Mounts.0.BindOptions"}},
+	{reason: "docker/cli glues the home folder to what follows the tilde",
+		path: "services.web.volumes", value: "['~x:/b']", differs: []string{container + "Mounts.0.Source"}},
 	{reason: "an empty name server is none",
 		path: "services.web.dns", value: "''", differs: []string{container + "DNSConfig.Nameservers.0"}},
 	{reason: "the Engine refuses one port twice, which Compose takes as once",

@@ -25,7 +25,7 @@ var written = []struct {
 }{
 	{"services.web.command", false, text("ab '\"\\#\n\t;&|>*é", 12), ""},
 	{"services.web.ports", true, text("12380:-/tcpud.", 9), "no container listens on port 0"},
-	{"services.web.volumes", true, text("ab/.:~,ro ", 12), "a volume that nothing declares, a target twice"},
+	{"services.web.volumes", true, text("ab/.:,ro ", 12), "a volume that nothing declares, a target twice"},
 	{"services.web.extra_hosts", true, text("ab1.:=[]", 9), "a host without an address"},
 	{"services.web.environment", true, text("AB= \"'\\#", 6), "a name that ends with a space"},
 	{"services.web.healthcheck.interval", false, text("0159.hmsun-+", 6), "a negative duration"},
