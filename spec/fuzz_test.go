@@ -99,7 +99,7 @@ func FuzzSettings(f *testing.F) {
 		if r.failed() {
 			return
 		}
-		if s.Timeout <= 0 || !slices.Contains([]string{"report", "rollback"}, s.OnCheckFailure) || !slices.Contains([]string{"changed", "always", "never"}, s.Images.Resolve) {
+		if s.Timeout < 0 || !slices.Contains([]string{"report", "rollback"}, s.OnCheckFailure) || !slices.Contains([]string{"changed", "always", "never"}, s.Images.Resolve) {
 			t.Errorf("accepted: %+v", s)
 		}
 		for _, c := range s.Checks {

@@ -126,11 +126,9 @@ func nodeLocal(v types.VolumeConfig) bool {
 func (t linter) mounts(name string, s types.ServiceConfig) {
 	for i, m := range s.Volumes {
 		drive := len(m.Target) > 1 && m.Target[1] == ':'
-		at := t.l.item(i, len(s.Volumes), "services", name, "volumes")
-		if _, ok := t.project.Volumes[m.Target[:min(1, len(m.Target))]]; ok && drive {
-			t.warn("mount-relative", "a volume's name of one letter is read as a drive of Windows", "write the mount in long form: type, source and target", at...)
-		} else if m.Target != "" && !drive && !path.IsAbs(m.Target) && !strings.HasPrefix(m.Target, `\`) {
-			t.warn("mount-relative", "the target is no absolute path, and the Engine refuses the tasks one by one", "begin it with a slash", at...)
+		if m.Target != "" && !drive && !path.IsAbs(m.Target) && !strings.HasPrefix(m.Target, `\`) {
+			t.warn("mount-relative", "the target is no absolute path, and the Engine refuses the tasks one by one", "begin it with a slash",
+				t.l.item(i, len(s.Volumes), "services", name, "volumes")...)
 		}
 	}
 }
