@@ -82,6 +82,9 @@ func (s *swarmState) unsettled() string {
 		waits := false // a new one is there, and cannot start
 		for _, t := range tasks {
 			if !wants(t) {
+				if s.stops(t) {
+					return "a task is about to stop" // and may make room for one that waits
+				}
 				continue
 			}
 			wanted = append(wanted, t)
@@ -120,6 +123,13 @@ func (s *swarmState) unsettled() string {
 		return fmt.Sprintf("%d slots, want %d", alive, want)
 	}
 	return ""
+}
+
+// stops says whether a task still runs that is not wanted any more.
+func (s *swarmState) stops(t swarm.Task) bool {
+	return t.Status.State == swarm.TaskStateRunning && slices.ContainsFunc(s.nodes, func(n swarm.Node) bool {
+		return n.ID == t.NodeID && n.Status.State == swarm.NodeStateReady
+	})
 }
 
 // restartsLate: what has ended is not started again before the test is over.
