@@ -3,7 +3,6 @@ package reconcile
 import (
 	"cmp"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -104,11 +103,17 @@ func (x *diffing) service(s spec.Service) {
 	want := x.digested(x.resolved(s.Spec))
 	live, ok := x.seen.Services[want.Name]
 	change := Change{Kind: KindService, Name: s.Key, Object: want.Name}
+	path := "services." + quoteKey(s.Key)
+	m := marking{
+		pinned: pinned(s.Spec.TaskTemplate.ContainerSpec), api: minorVersion(x.seen.Node.APIVersion),
+		prefix: path, rules: x.ignored,
+	}
 	if !ok {
 		x.use(want)
 		change.Action, change.Cause = ActionCreate, "not in the Swarm yet"
 		change.Impact, change.Tasks = ImpactNone, x.size(want)
-		change.Write = CreateService{Spec: stamped(want, x.mark(s.Key, want)), Query: x.stack.Settings.Images.Resolve != "never"}
+		x.warnDropped(m.dropped(want))
+		change.Write = CreateService{Spec: stamped(want, m.mark(want)), Query: x.stack.Settings.Images.Resolve != "never"}
 		x.add(change)
 		return
 	}
@@ -116,7 +121,6 @@ func (x *diffing) service(s spec.Service) {
 		x.use(live.Spec)
 		return
 	}
-	path := "services." + quoteKey(s.Key)
 	if was, is := modeName(live.Spec.Mode), modeName(want.Mode); was != is {
 		if !x.ignores(path + ".deploy.mode") {
 			x.otherMode(change, path+".deploy.mode", was, is, live)
@@ -124,15 +128,16 @@ func (x *diffing) service(s spec.Service) {
 		}
 		want.Mode = live.Spec.Mode
 	}
-	w := walker{fields: fields(), prefix: path, ignored: x.ignored, redact: x.redact}
-	merged := w.merge("", "", replaceTasks, reflect.ValueOf(live.Spec), reflect.ValueOf(want)).Interface().(swarm.ServiceSpec)
+	w := walker{prefix: path, ignored: x.ignored, redact: x.redact, api: m.api}
+	merged := w.service(&live.Spec, &want)
 	x.use(merged)
+	x.warnDropped(w.dropped)
 	if len(w.changes) == 0 {
-		x.unchangedService(change, live)
+		x.unchangedService(change, live, m.mark(merged))
 		return
 	}
 	change.Action, change.Fields = ActionUpdate, withoutEcho(path, w.changes)
-	change.Cause = x.cause(s.Key, live.Spec, merged)
+	change.Cause = m.cause(live.Spec, merged, w.changes)
 	if movedTag(change.Fields, live.Spec, merged) {
 		change.Cause = "its tag points at another image now"
 	}
@@ -142,7 +147,7 @@ func (x *diffing) service(s spec.Service) {
 	query := x.queries(path, w.changes)
 	x.impact(&change, live, &merged, query)
 	change.Write = UpdateService{
-		ID: live.ID, Version: live.Version, Spec: stamped(merged, x.mark(s.Key, merged)), Query: query,
+		ID: live.ID, Version: live.Version, Spec: stamped(merged, m.mark(merged)), Query: query,
 	}
 	x.add(change)
 }
@@ -175,7 +180,7 @@ func changesImage(path string, changes []FieldChange) bool {
 // unchangedService adopts a service that has no mark of ours yet. That write
 // changes labels alone; it waits while an update runs or is paused, because
 // any write would disarm the one and resume the other.
-func (x *diffing) unchangedService(change Change, live ObservedService) {
+func (x *diffing) unchangedService(change Change, live ObservedService, mark string) {
 	if live.Spec.Labels[LabelApplied] != "" {
 		x.plan.Unchanged++
 		return
@@ -196,7 +201,7 @@ func (x *diffing) unchangedService(change Change, live ObservedService) {
 		return
 	}
 	change.Action, change.Cause = ActionAdopt, "as the spec says, but not under swarmward yet"
-	change.Write = UpdateService{ID: live.ID, Version: live.Version, Spec: stamped(live.Spec, x.mark(change.Name, live.Spec))}
+	change.Write = UpdateService{ID: live.ID, Version: live.Version, Spec: stamped(live.Spec, mark)}
 	x.add(change)
 }
 
@@ -235,44 +240,6 @@ func (x *diffing) digested(s swarm.ServiceSpec) swarm.ServiceSpec {
 // movedTag: the image is another one under the same name and tag.
 func movedTag(changes []FieldChange, live, merged swarm.ServiceSpec) bool {
 	return len(changes) == 1 && strings.HasSuffix(changes[0].Path, ".image") && ImageOf(live) == ImageOf(merged)
-}
-
-// mark is what the label of a service says that was written: the hash of its
-// spec and, where rules ignore some of that, the hash of the rest.
-func (x *diffing) mark(key string, s swarm.ServiceSpec) string {
-	full, rest := SpecHash(s), x.ownHash(key, s)
-	if full == rest {
-		return full
-	}
-	return full + "+" + rest
-}
-
-// ownHash is the hash of what no rule ignores.
-func (x *diffing) ownHash(key string, s swarm.ServiceSpec) string {
-	if x.ignored == nil {
-		return SpecHash(s)
-	}
-	return specHash(s, func(path string) bool { return x.ignored("services." + quoteKey(key) + "." + path) })
-}
-
-// cause compares the live spec, the one that was written last and the one that
-// is wanted now. What a rule ignores is nobody's change.
-func (x *diffing) cause(key string, live, next swarm.ServiceSpec) string {
-	applied := live.Labels[LabelApplied]
-	full, rest, _ := strings.Cut(applied, "+")
-	written := func(s swarm.ServiceSpec) bool {
-		return SpecHash(s) == full || x.ownHash(key, s) == cmp.Or(rest, full)
-	}
-	byHand, bySpec := !written(live), !written(next)
-	switch {
-	case applied == "":
-		return "not under swarmward yet"
-	case byHand && bySpec:
-		return "the spec changed, and so did somebody by hand"
-	case byHand:
-		return "changed by hand"
-	}
-	return "the spec changed"
 }
 
 func rolledBackNote(s *swarm.UpdateStatus) string {

@@ -2,12 +2,9 @@ package reconcile
 
 import (
 	"fmt"
-	"reflect"
 
 	"github.com/swarmward/swarmward/spec"
 )
-
-func reflectMap(m map[string]string) reflect.Value { return reflect.ValueOf(m) }
 
 // prune plans the removal of what swarmward made for this stack and the spec
 // no longer names. What does not carry both the stack's namespace and our mark

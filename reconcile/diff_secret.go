@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,10 +200,10 @@ func (x *diffing) config(s spec.Config) {
 func (x *diffing) contentFields(prefix string, was, is swarm.ConfigSpec) []FieldChange {
 	w := walker{prefix: prefix, redact: x.redact}
 	if !bytes.Equal(was.Data, is.Data) {
-		w.record("content", keepsTasks, false, text(string(was.Data)), text(string(is.Data)))
+		w.recordAt("content", keepsTasks, text(string(was.Data)), text(string(is.Data)))
 	}
 	if a, b := driverName(was.Templating), driverName(is.Templating); a != b {
-		w.record("template_driver", keepsTasks, false, &a, &b)
+		w.recordAt("template_driver", keepsTasks, &a, &b)
 	}
 	return w.changes
 }
@@ -254,11 +255,13 @@ func (x *diffing) external(c Change, exists bool, remedy string) {
 	x.add(c)
 }
 
+var labelsNode = &node{field: field{secretive: true}, segment: "labels"}
+
 // labelFields compares labels other than our own, and merges ours into the
 // result.
 func (x *diffing) labelFields(prefix string, live, want map[string]string) (map[string]string, []FieldChange) {
 	w := walker{prefix: prefix, ignored: x.ignored, redact: x.redact}
-	merged := w.maps(field{secretive: true}, "labels", keepsTasks, reflectMap(live), reflectMap(want))
+	merged := w.merge(labelsNode, keepsTasks, reflect.ValueOf(live), reflect.ValueOf(want))
 	return merged.Interface().(map[string]string), w.changes
 }
 

@@ -1,16 +1,14 @@
 package reconcile
 
 import (
-	"fmt"
 	"maps"
-	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/swarm"
 )
@@ -36,7 +34,7 @@ type field struct {
 	// key of a list element; nil with list == keyed means the element itself.
 	key func(reflect.Value) string
 	// value of a list element as text, where the key is only a part of it.
-	value func(reflect.Value) string
+	value func(reflect.Value) *string
 	// def is what the Engine makes of the zero value or a nil pointer.
 	def any
 	// nilDef is the struct that a nil pointer stands for, where that is not
@@ -47,6 +45,14 @@ type field struct {
 	equal     func(live, want reflect.Value) bool
 	canonical func(reflect.Value) string
 	format    func(reflect.Value) string
+	// fold: the Engine reads it without case.
+	fold bool
+	// since is the minor version of the API that first keeps the field; older
+	// Engines drop it without a word.
+	since int
+	// unhashed: whoever writes the service may fill it in, and so its mark does
+	// not cover it.
+	unhashed bool
 	// secretive: the value is hidden when its key sounds like a secret's.
 	secretive bool
 	// impact of a change of this field or anything below it.
@@ -63,12 +69,12 @@ const (
 	replaceTasks                    // every task is replaced
 )
 
-// fields is the one table of what swarmward knows about a ServiceSpec's
-// fields. What restarts tasks follows swarmkit's orchestrator/task.go
+// fieldTable is the one table of what swarmward knows about a ServiceSpec's
+// fields, by their Go names. What restarts tasks follows swarmkit's orchestrator/task.go
 // IsTaskDirty: a task is replaced when TaskSpec or EndpointSpec differ, but for
 // a placement that its node still satisfies. Defaults are those that the Engine
 // puts in place (swarmkit api/defaults, docker daemon/cluster/convert).
-var fields = sync.OnceValue(func() map[string]field {
+func fieldTable() map[string]field {
 	m := serviceFields()
 	maps.Copy(m, containerFields())
 	maps.Copy(m, fileFields())
@@ -80,7 +86,7 @@ var fields = sync.OnceValue(func() map[string]field {
 		m[goName+".Monitor"] = field{def: 5 * time.Second}
 	}
 	return m
-})
+}
 
 func serviceFields() map[string]field {
 	return map[string]field{
@@ -89,7 +95,7 @@ func serviceFields() map[string]field {
 		"Labels":   {name: "deploy.labels", secretive: true, impact: keepsTasks},
 
 		"TaskTemplate":               {name: "."},
-		"TaskTemplate.ForceUpdate":   {skip: true}, // a counter for `docker service update --force`
+		"TaskTemplate.ForceUpdate":   {skip: true}, // a counter for `docker service update --force`: no state to go back to
 		"TaskTemplate.Runtime":       {def: swarm.RuntimeContainer},
 		"TaskTemplate.ContainerSpec": {name: "."},
 
@@ -98,15 +104,19 @@ func serviceFields() map[string]field {
 		"Mode.Replicated.Replicas": {name: "deploy.replicas", def: uint64(1)},
 		"Mode.Global":              {name: "."},
 		"Mode.ReplicatedJob":       {name: "."},
-		"Mode.GlobalJob":           {name: "."},
+		// The second follows the first where only that is given, and the spec
+		// gives both or none.
+		"Mode.ReplicatedJob.MaxConcurrent":    {def: uint64(1)},
+		"Mode.ReplicatedJob.TotalCompletions": {def: uint64(1)},
+		"Mode.GlobalJob":                      {name: "."},
 
 		"EndpointSpec":                       {name: "."},
-		"EndpointSpec.Mode":                  {name: "deploy.endpoint_mode", def: swarm.ResolutionModeVIP},
+		"EndpointSpec.Mode":                  {name: "deploy.endpoint_mode", def: swarm.ResolutionModeVIP, fold: true},
 		"EndpointSpec.Ports":                 {name: "ports", list: keyed, key: portKey},
 		"EndpointSpec.Ports[].TargetPort":    {name: ".target"},
 		"EndpointSpec.Ports[].PublishedPort": {name: ".published"},
-		"EndpointSpec.Ports[].PublishMode":   {name: ".mode", def: swarm.PortConfigPublishModeIngress},
-		"EndpointSpec.Ports[].Protocol":      {def: swarm.PortConfigProtocolTCP},
+		"EndpointSpec.Ports[].PublishMode":   {name: ".mode", def: swarm.PortConfigPublishModeIngress, fold: true},
+		"EndpointSpec.Ports[].Protocol":      {def: swarm.PortConfigProtocolTCP, fold: true},
 	}
 }
 
@@ -123,11 +133,21 @@ func containerFields() map[string]field {
 		c + "TTY":             {name: "tty"},
 		c + "OpenStdin":       {name: "stdin_open"},
 		c + "StopGracePeriod": {def: 10 * time.Second},
-		c + "Isolation":       {def: "default"},
+		c + "Isolation":       {def: container.IsolationDefault, fold: true},
 		c + "Hosts":           {name: "extra_hosts", list: set},
 		c + "CapabilityAdd":   {name: "cap_add", list: set},
 		c + "CapabilityDrop":  {name: "cap_drop", list: set},
 		c + "Ulimits":         {list: keyed, key: byField("Name")},
+		c + "OomScoreAdj":     {since: 46},
+
+		c + "Healthcheck.StartInterval":  {since: 44},
+		c + "Privileges.NoNewPrivileges": {since: 44},
+		c + "Privileges.Seccomp.Mode":    {since: 44, def: swarm.SeccompModeDefault},
+		c + "Privileges.Seccomp.Profile": {since: 44, format: formatText},
+		c + "Privileges.AppArmor":        {name: ".apparmor"},
+		c + "Privileges.AppArmor.Mode":   {since: 44, def: swarm.AppArmorModeDefault},
+		c + "Privileges.SELinuxContext":  {name: ".selinux_context"},
+		c + "Privileges.CredentialSpec":  {name: "credential_spec"},
 
 		c + "DNSConfig":             {name: "."},
 		c + "DNSConfig.Nameservers": {name: "dns"},
@@ -141,7 +161,7 @@ func fileFields() map[string]field {
 	const c = "TaskTemplate.ContainerSpec."
 	return map[string]field{
 		c + "Mounts":                 {name: "volumes", list: keyed, key: byField("Target")},
-		c + "Mounts[].Type":          {def: mount.TypeBind},
+		c + "Mounts[].Type":          {def: mount.TypeBind, fold: true},
 		c + "Mounts[].Consistency":   {skip: true}, // dropped by the Engine
 		c + "Mounts[].BindOptions":   {name: ".bind"},
 		c + "Mounts[].VolumeOptions": {name: ".volume"},
@@ -150,10 +170,15 @@ func fileFields() map[string]field {
 		c + "Mounts[].BindOptions.CreateMountpoint":       {skip: true},
 		c + "Mounts[].BindOptions.ReadOnlyNonRecursive":   {skip: true},
 		c + "Mounts[].BindOptions.ReadOnlyForceRecursive": {skip: true},
-		c + "Mounts[].BindOptions.Propagation":            {def: mount.PropagationRPrivate},
+		c + "Mounts[].BindOptions.Propagation":            {def: mount.PropagationRPrivate, fold: true},
 		c + "Mounts[].VolumeOptions.NoCopy":               {name: ".nocopy"},
+		c + "Mounts[].VolumeOptions.Subpath":              {since: 45},
+		c + "Mounts[].VolumeOptions.DriverConfig":         {name: "."},
+		c + "Mounts[].VolumeOptions.DriverConfig.Name":    {name: ".driver"},
+		c + "Mounts[].VolumeOptions.DriverConfig.Options": {name: ".driver_opts"},
 		c + "Mounts[].TmpfsOptions.SizeBytes":             {name: ".size", format: formatBytes},
 		c + "Mounts[].TmpfsOptions.Mode":                  {format: formatMode},
+		c + "Mounts[].TmpfsOptions.Options":               {since: 46},
 
 		c + "Secrets":              {list: keyed, key: fileTarget},
 		c + "Secrets[].SecretID":   {skip: true}, // the name is what people mean
@@ -176,23 +201,24 @@ func taskFields() map[string]field {
 		"TaskTemplate.Networks[].Target":  {name: ".name"},
 		"TaskTemplate.Networks[].Aliases": {list: set},
 
-		"TaskTemplate.Resources":                          {name: "deploy.resources"},
-		"TaskTemplate.Resources.Limits.NanoCPUs":          {name: ".cpus", format: formatCPUs},
-		"TaskTemplate.Resources.Limits.MemoryBytes":       {name: ".memory", format: formatBytes},
-		"TaskTemplate.Resources.Reservations.NanoCPUs":    {name: ".cpus", format: formatCPUs},
-		"TaskTemplate.Resources.Reservations.MemoryBytes": {name: ".memory", format: formatBytes},
-		"TaskTemplate.RestartPolicy":                      {name: "deploy.restart_policy"},
-		"TaskTemplate.RestartPolicy.Condition":            {def: swarm.RestartPolicyConditionAny},
-		"TaskTemplate.RestartPolicy.Delay":                {def: 5 * time.Second},
-		"TaskTemplate.RestartPolicy.MaxAttempts":          {def: uint64(0)},
-		"TaskTemplate.RestartPolicy.Window":               {def: time.Duration(0)},
-		"TaskTemplate.Placement":                          {name: "deploy.placement", impact: movesTasks},
-		"TaskTemplate.Placement.Constraints":              {list: set, key: constraintKey},
-		"TaskTemplate.Placement.MaxReplicas":              {name: ".max_replicas_per_node", impact: keepsTasks},
-		"TaskTemplate.Placement.Preferences":              {impact: keepsTasks},
-		"TaskTemplate.Placement.Platforms":                {skip: true}, // written from the image's manifest
-		"TaskTemplate.LogDriver":                          {name: "logging"},
-		"TaskTemplate.LogDriver.Name":                     {name: ".driver"},
+		"TaskTemplate.Resources":                               {name: "deploy.resources"},
+		"TaskTemplate.Resources.Limits.NanoCPUs":               {name: ".cpus", format: formatCPUs},
+		"TaskTemplate.Resources.Limits.MemoryBytes":            {name: ".memory", format: formatBytes},
+		"TaskTemplate.Resources.Reservations.NanoCPUs":         {name: ".cpus", format: formatCPUs},
+		"TaskTemplate.Resources.Reservations.MemoryBytes":      {name: ".memory", format: formatBytes},
+		"TaskTemplate.Resources.Reservations.GenericResources": {list: set, key: genericResource},
+		"TaskTemplate.RestartPolicy":                           {name: "deploy.restart_policy"},
+		"TaskTemplate.RestartPolicy.Condition":                 {def: swarm.RestartPolicyConditionAny},
+		"TaskTemplate.RestartPolicy.Delay":                     {def: 5 * time.Second},
+		"TaskTemplate.RestartPolicy.MaxAttempts":               {def: uint64(0)},
+		"TaskTemplate.RestartPolicy.Window":                    {def: time.Duration(0)},
+		"TaskTemplate.Placement":                               {name: "deploy.placement", impact: movesTasks},
+		"TaskTemplate.Placement.Constraints":                   {list: set, key: constraintKey},
+		"TaskTemplate.Placement.MaxReplicas":                   {name: ".max_replicas_per_node", impact: keepsTasks},
+		"TaskTemplate.Placement.Preferences":                   {impact: keepsTasks, format: formatPreferences},
+		"TaskTemplate.Placement.Platforms":                     {name: "platform", impact: keepsTasks, equal: samePlatforms, format: formatPlatforms, unhashed: true},
+		"TaskTemplate.LogDriver":                               {name: "logging"},
+		"TaskTemplate.LogDriver.Name":                          {name: ".driver"},
 	}
 }
 
@@ -207,19 +233,40 @@ func envKey(v reflect.Value) string {
 	return k
 }
 
-func envValue(v reflect.Value) string {
-	_, val, _ := strings.Cut(v.String(), "=")
-	return val
+// envValue is nil for a name alone, which takes a variable of the image away.
+func envValue(v reflect.Value) *string {
+	_, val, ok := strings.Cut(v.String(), "=")
+	if !ok {
+		return nil
+	}
+	return &val
 }
 
 func byField(name string) func(reflect.Value) string {
 	return func(v reflect.Value) string { return reflect.Indirect(v).FieldByName(name).String() }
 }
 
-// constraintKey is a placement constraint without the spaces, which the Engine
-// keeps and does not heed.
+// constraintKey is a placement constraint without the spaces around its parts,
+// which the Engine keeps and does not heed.
 func constraintKey(v reflect.Value) string {
-	return strings.ReplaceAll(v.String(), " ", "")
+	for _, op := range []string{"==", "!="} { // in swarmkit's order
+		if key, value, ok := strings.Cut(v.String(), op); ok {
+			return strings.TrimSpace(key) + op + strings.TrimSpace(value)
+		}
+	}
+	return v.String()
+}
+
+// samePlatforms: whoever asks the registry writes all that the image has, so
+// that the wanted one is among them; without a wanted one any list will do.
+func samePlatforms(live, want reflect.Value) bool {
+	has := live.Interface().([]swarm.Platform)
+	for _, p := range want.Interface().([]swarm.Platform) {
+		if !slices.Contains(has, p) {
+			return false
+		}
+	}
+	return true
 }
 
 // fileTarget is where a secret or config reference is mounted.
@@ -236,80 +283,9 @@ func fileTarget(v reflect.Value) string {
 
 func portKey(v reflect.Value) string {
 	p := v.Interface().(swarm.PortConfig)
-	proto := p.Protocol
+	proto := strings.ToLower(string(p.Protocol))
 	if proto == "" {
-		proto = swarm.PortConfigProtocolTCP
+		proto = string(swarm.PortConfigProtocolTCP)
 	}
-	return fmt.Sprintf("%d/%s", p.TargetPort, proto)
-}
-
-// sameImage compares references as Swarm resolves them: a tag that the Engine
-// pinned to a digest is the tag still, unless the spec pins one itself.
-func sameImage(live, want reflect.Value) bool {
-	return SameImage(live.String(), want.String())
-}
-
-// canonicalImage is the name and tag in full, without the digest that the
-// Engine may have pinned.
-func canonicalImage(v reflect.Value) string {
-	n, err := reference.ParseNormalizedNamed(v.String())
-	if err != nil {
-		return v.String()
-	}
-	if t, ok := reference.TagNameOnly(n).(reference.Tagged); ok {
-		return n.Name() + ":" + t.Tag()
-	}
-	return n.Name() // pinned by digest alone
-}
-
-// SameImage says whether a service that runs live is what a spec that says
-// want asks for: equal names and tags and, where want pins a digest, that.
-func SameImage(live, want string) bool {
-	if live == want {
-		return true
-	}
-	l, err1 := reference.ParseNormalizedNamed(live)
-	w, err2 := reference.ParseNormalizedNamed(want)
-	if err1 != nil || err2 != nil {
-		return false
-	}
-	ld, lok := l.(reference.Digested)
-	wd, wok := w.(reference.Digested)
-	if wok {
-		return l.Name() == w.Name() && lok && ld.Digest() == wd.Digest()
-	}
-	lt, ok1 := reference.TagNameOnly(l).(reference.Tagged)
-	wt, ok2 := reference.TagNameOnly(w).(reference.Tagged)
-	return l.Name() == w.Name() && ok1 && ok2 && lt.Tag() == wt.Tag()
-}
-
-// formatImage leaves out the digest beside a tag: people choose tags.
-func formatImage(v reflect.Value) string {
-	name, _, pinned := strings.Cut(v.String(), "@")
-	if pinned && !strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
-		return v.String()
-	}
-	return name
-}
-
-func formatCPUs(v reflect.Value) string {
-	return strconv.FormatFloat(float64(v.Int())/1e9, 'f', -1, 64)
-}
-
-// formatBytes writes a size as people write it in a Compose file: 512M.
-func formatBytes(v reflect.Value) string {
-	n := v.Int()
-	for _, u := range []struct {
-		size int64
-		unit string
-	}{{1 << 40, "T"}, {1 << 30, "G"}, {1 << 20, "M"}, {1 << 10, "K"}} {
-		if n != 0 && n%u.size == 0 {
-			return strconv.FormatInt(n/u.size, 10) + u.unit
-		}
-	}
-	return strconv.FormatInt(n, 10)
-}
-
-func formatMode(v reflect.Value) string {
-	return fmt.Sprintf("%#o", uint32(v.Interface().(os.FileMode)))
+	return strconv.FormatUint(uint64(p.TargetPort), 10) + "/" + proto
 }

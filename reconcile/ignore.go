@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"fmt"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -212,8 +211,9 @@ func (x *diffing) knownPaths() [][]string {
 		for p := range servicePaths() {
 			add(prefix + "." + p)
 		}
-		w := walker{fields: fields(), prefix: prefix, ignored: add}
-		w.merge("", "", inherits, reflect.ValueOf(x.seen.Services[s.Spec.Name].Spec), reflect.ValueOf(s.Spec))
+		w := walker{prefix: prefix, ignored: add}
+		live := x.seen.Services[s.Spec.Name].Spec
+		w.service(&live, &s.Spec)
 	}
 	for _, n := range x.stack.Networks {
 		live := x.seen.Networks[n.Name]
@@ -256,26 +256,23 @@ func keyPaths(add func(string) bool, path string, maps ...map[string]string) {
 // servicePaths are the fields that a service can have, set or not.
 var servicePaths = sync.OnceValue(func() map[string]bool {
 	paths := map[string]bool{}
-	var visit func(goPath, userPath string, t reflect.Type)
-	visit = func(goPath, userPath string, t reflect.Type) {
-		f := fields()[goPath]
-		if userPath = f.path(userPath); f.skip {
+	var visit func(n *node, path string)
+	visit = func(n *node, path string) {
+		switch {
+		case n.skip:
 			return
+		case n.absolute:
+			path = n.segment
+		case n.segment != "":
+			path = join(path, n.segment)
 		}
-		if userPath != "" {
-			paths[userPath] = true
+		if path != "" {
+			paths[path] = true
 		}
-		if t = indirect(t); t.Kind() != reflect.Struct || f.equal != nil {
-			return
-		}
-		for i := range t.NumField() {
-			if sf := t.Field(i); sf.Anonymous {
-				visit(goPath, userPath, sf.Type)
-			} else {
-				visit(join(goPath, sf.Name), join(userPath, snake(sf.Name)), sf.Type)
-			}
+		for _, p := range n.parts {
+			visit(p.node, path)
 		}
 	}
-	visit("", "", reflect.TypeFor[swarm.ServiceSpec]())
+	visit(fields(), "")
 	return paths
 })

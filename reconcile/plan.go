@@ -102,6 +102,7 @@ type FieldChange struct {
 	Old, New  *string
 	Sensitive bool
 	impact    fieldImpact
+	since     int // API version that first keeps the field; 0: all do
 }
 
 // Write is one Engine call. Specs in it name networks, secrets and configs.

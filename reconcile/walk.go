@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -9,7 +8,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/docker/docker/api/types/swarm"
 
 	"github.com/swarmward/swarmward/spec"
 )
@@ -18,84 +18,124 @@ import (
 // to write while it does: the live one, with only the differing parts
 // replaced. One walk for both, so that what a plan shows is what is written.
 type walker struct {
-	fields  map[string]field
 	prefix  string                      // of every path: services.redis
 	ignored func(path string) bool      // nil: nothing is
 	redact  func(string) (string, bool) // nil: nothing is; true when it hid something
+	// digests counts an image's digest in, where canonical leaves it out.
+	digests bool
+	// api is the minor version of the Engine's API; 0 keeps everything.
+	api int
 	// canonical records one text for all that means the same, for hashing,
-	// instead of one that people want to read.
+	// instead of one that people want to read, and builds nothing.
 	canonical bool
-	changes   []FieldChange
-	kept      int // paths that were ignored
+
+	changes []FieldChange
+	dropped []droppedField // wanted, and not kept by this Engine: no change
+	kept    int            // paths that were ignored
+	at      []segment      // where the walk is
+}
+
+type droppedField struct {
+	path  string
+	since int
+}
+
+type segment struct {
+	text     string
+	absolute bool // the path begins here
+	key      bool // of a map or list: quoted where a dot would make it ambiguous
+}
+
+// service merges two specs.
+func (w *walker) service(live, want *swarm.ServiceSpec) swarm.ServiceSpec {
+	merged := w.merge(fields(), replaceTasks, reflect.ValueOf(live).Elem(), reflect.ValueOf(want).Elem())
+	return merged.Interface().(swarm.ServiceSpec)
 }
 
 // merge returns live where it means the same as want, and otherwise live with
 // every difference taken from want, each recorded as a FieldChange.
-func (w *walker) merge(goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	f := w.fields[goPath]
-	userPath = f.path(userPath)
-	if f.impact != inherits {
-		impact = f.impact
-	}
-	if f.skip || w.skips(userPath) {
+func (w *walker) merge(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	if n.skip || w.canonical && n.unhashed {
 		return live
 	}
+	depth := len(w.at)
+	if n.segment != "" {
+		w.at = append(w.at, segment{text: n.segment, absolute: n.absolute})
+	}
+	out := live
+	if !w.skips() {
+		if n.impact != inherits {
+			impact = n.impact
+		}
+		out = w.compare(n, impact, live, want)
+	}
+	w.at = w.at[:depth]
+	return out
+}
+
+func (w *walker) compare(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
 	switch {
-	case f.equal != nil:
-		return w.leaf(f, userPath, impact, live, want)
-	case live.Kind() == reflect.Pointer && live.Type().Elem().Kind() == reflect.Struct:
-		return w.pointer(f, goPath, userPath, impact, live, want)
-	case live.Kind() == reflect.Struct:
-		return w.structs(goPath, userPath, impact, live, want)
-	case live.Kind() == reflect.Map:
-		return w.maps(f, userPath, impact, live, want)
-	case live.Kind() == reflect.Slice && f.list == keyed:
-		return w.keyedList(f, goPath, userPath, impact, live, want)
-	case live.Kind() == reflect.Slice && f.list == set:
-		return w.setList(f, userPath, impact, live, want)
+	case n.elem != nil:
+		return w.keyedList(n, impact, live, want)
+	case n.none.IsValid() && live.Kind() == reflect.Pointer:
+		return w.pointer(n, impact, live, want)
+	case n.none.IsValid():
+		return w.structs(n, impact, live, want)
+	case n.equal == nil && live.Kind() == reflect.Map:
+		return w.maps(n, impact, live, want)
+	case live.Kind() == reflect.Slice && n.list == set:
+		return w.setList(n, impact, live, want)
 	}
-	return w.leaf(f, userPath, impact, live, want)
+	return w.leaf(n, impact, live, want)
 }
 
-// path joins the field's name to its parent's path.
-func (f field) path(parent string) string {
-	switch {
-	case f.name == "":
-		return parent
-	case f.name == ".":
-		i := strings.LastIndexByte(parent, '.')
-		return parent[:max(i, 0)]
-	case strings.HasPrefix(f.name, "."):
-		i := strings.LastIndexByte(parent, '.')
-		return strings.TrimPrefix(parent[:max(i, 0)]+f.name, ".")
+// found counts what the walk has found so far.
+func (w *walker) found() int { return len(w.changes) + len(w.dropped) }
+
+// path is where the walk is, in the user's words.
+func (w *walker) path() string {
+	first := len(w.at) - 1
+	for first > 0 && !w.at[first].absolute {
+		first--
 	}
-	return f.name
+	var b strings.Builder
+	b.WriteString(w.prefix)
+	for _, s := range w.at[max(first, 0):] {
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		if s.key {
+			s.text = quoteKey(s.text)
+		}
+		b.WriteString(s.text)
+	}
+	return b.String()
 }
 
-func (w *walker) skips(userPath string) bool {
-	skips := w.ignored != nil && userPath != "" && w.ignored(w.full(userPath))
-	if skips {
-		w.kept++
+func (w *walker) skips() bool {
+	if w.ignored == nil || len(w.at) == 0 || !w.ignored(w.path()) {
+		return false
 	}
-	return skips
+	w.kept++
+	return true
 }
 
-func (w *walker) full(userPath string) string {
-	if w.prefix == "" {
-		return userPath
-	}
-	return w.prefix + "." + userPath
+// under runs f at a key of the map or list where the walk is.
+func (w *walker) under(key string, f func()) {
+	w.at = append(w.at, segment{text: key, key: true})
+	f()
+	w.at = w.at[:len(w.at)-1]
 }
 
 // pointer: nil stands for the zero struct or the field's nilDef.
-func (w *walker) pointer(f field, goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) pointer(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
 	if live.IsNil() && want.IsNil() {
 		return live
 	}
-	n, kept := len(w.changes), w.kept
-	merged := w.structs(goPath, userPath, impact, f.deref(live), f.deref(want))
+	before, kept := w.found(), w.kept
+	merged := w.structs(n, impact, n.deref(live), n.deref(want))
 	switch {
-	case len(w.changes) == n:
+	case w.found() == before || w.canonical:
 		return live
 	case w.kept == kept && (live.IsNil() || want.IsNil()):
 		return want // as it is written there; with something ignored, part is live's
@@ -105,157 +145,113 @@ func (w *walker) pointer(f field, goPath, userPath string, impact fieldImpact, l
 	return p
 }
 
-func (f field) deref(p reflect.Value) reflect.Value {
-	switch {
-	case !p.IsNil():
-		return p.Elem()
-	case f.nilDef != nil:
-		return f.nilDef()
+func (n *node) deref(p reflect.Value) reflect.Value {
+	if p.IsNil() {
+		return n.none
 	}
-	return reflect.Zero(p.Type().Elem())
+	return p.Elem()
 }
 
-func (w *walker) structs(goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	out := reflect.New(live.Type()).Elem()
-	out.Set(live)
-	for i := range live.NumField() {
-		sf := live.Type().Field(i)
-		if sf.Anonymous { // swarm.Annotations: its fields are the parent's
-			out.Field(i).Set(w.structs(goPath, userPath, impact, live.Field(i), want.Field(i)))
+func (w *walker) structs(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	out, copied := live, false
+	for _, p := range n.parts {
+		before := w.found()
+		v := w.merge(p.node, impact, live.Field(p.index), want.Field(p.index))
+		if w.found() == before || w.canonical {
 			continue
 		}
-		out.Field(i).Set(w.merge(join(goPath, sf.Name), join(userPath, snake(sf.Name)), impact, live.Field(i), want.Field(i)))
+		if !copied {
+			out, copied = reflect.New(live.Type()).Elem(), true
+			out.Set(live)
+		}
+		out.Field(p.index).Set(v)
 	}
 	return out
 }
 
-func (w *walker) maps(f field, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	out := reflect.MakeMap(live.Type())
-	n := len(w.changes)
-	keys := map[string]bool{}
-	for _, m := range []reflect.Value{live, want} {
-		for _, k := range m.MapKeys() {
-			keys[k.String()] = true
-		}
-	}
-	for _, k := range sortedKeys(keys) {
-		key, path := reflect.ValueOf(k), join(userPath, quoteKey(k))
-		l, v := live.MapIndex(key), want.MapIndex(key)
-		if ours(k) || w.skips(path) || (l.IsValid() && v.IsValid() && l.Interface() == v.Interface()) {
-			if l.IsValid() {
-				out.SetMapIndex(key, l)
-			}
-			continue
-		}
-		w.record(path, impact, f.secretive && spec.SoundsSecret(k), mapText(l), mapText(v))
-		if v.IsValid() {
-			out.SetMapIndex(key, v)
-		}
-	}
-	if len(w.changes) == n {
+func (w *walker) maps(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	was, is := live.Interface().(map[string]string), want.Interface().(map[string]string)
+	if w.ignored == nil && sameMap(was, is) {
 		return live
 	}
-	return out
+	before := w.found()
+	out := make(map[string]string, len(is))
+	for _, k := range unionKeys(was, is) {
+		l, inLive := was[k]
+		v, inWant := is[k]
+		w.under(k, func() {
+			switch {
+			case ours(k) || inLive == inWant && l == v || w.skips():
+				v, inWant = l, inLive
+			default:
+				w.record(impact, n.secretive && spec.SoundsSecret(k), mapText(l, inLive), mapText(v, inWant))
+			}
+		})
+		if inWant {
+			out[k] = v
+		}
+	}
+	if w.found() == before {
+		return live
+	}
+	return reflect.ValueOf(out)
 }
 
-func mapText(v reflect.Value) *string {
-	if !v.IsValid() {
+// sameMap leaves swarmward's own labels out.
+func sameMap(a, b map[string]string) bool {
+	in := func(a, b map[string]string) bool {
+		for k, v := range a {
+			if w, ok := b[k]; (!ok || v != w) && !ours(k) {
+				return false
+			}
+		}
+		return true
+	}
+	return in(a, b) && in(b, a)
+}
+
+func mapText(s string, set bool) *string {
+	if !set {
 		return nil
 	}
-	return text(v.String())
+	return &s
 }
 
-func (w *walker) leaf(f field, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	if f.same(live, want) {
+func (w *walker) leaf(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	if n.same(live, want) {
 		return live
 	}
-	if w.canonical && f.canonical != nil {
-		w.record(userPath, impact, false, nil, text(f.canonical(want)))
-	} else {
-		was, is := f.text(live), f.text(want)
-		if f.format != nil && was != nil && is != nil && *was == *is {
-			was, is = text(fmt.Sprint(live.Interface())), text(fmt.Sprint(want.Interface())) // the format leaves out what differs
-		}
-		w.record(userPath, impact, false, was, is)
+	if n.since > w.api && w.api > 0 && n.isNone(live) && !n.isNone(want) {
+		w.dropped = append(w.dropped, droppedField{path: w.path(), since: n.since})
+		return want
 	}
+	if w.canonical {
+		w.record(impact, false, nil, w.canonicalText(n, want))
+		return live
+	}
+	was, is := n.text(live), n.text(want)
+	if was != nil && is != nil && *was == *is {
+		was, is = text(fmt.Sprint(live.Interface())), text(fmt.Sprint(want.Interface())) // the format leaves out what differs
+	}
+	w.record(impact, false, was, is)
+	w.changes[len(w.changes)-1].since = n.since
 	return want
 }
 
-func (f field) same(live, want reflect.Value) bool {
-	if f.equal != nil {
-		return f.equal(live, want)
+func (w *walker) canonicalText(n *node, v reflect.Value) *string {
+	if n.canonical == nil {
+		return n.text(v)
 	}
-	l, v := f.effective(live), f.effective(want)
-	if l.Kind() == reflect.Slice && l.Len() == 0 && v.Len() == 0 {
-		return true
+	s := n.canonical(v)
+	if w.digests {
+		_, digest, _ := strings.Cut(v.String(), "@")
+		s += "@" + digest
 	}
-	return reflect.DeepEqual(l.Interface(), v.Interface())
+	return &s
 }
 
-// effective is the value the Engine works with: pointers followed, a nil one
-// and a zero value that is none replaced by the default. A pointer to zero is
-// what somebody asked for: no replicas, no delay.
-func (f field) effective(v reflect.Value) reflect.Value {
-	pointer := v.Kind() == reflect.Pointer
-	if pointer && !v.IsNil() {
-		return v.Elem()
-	}
-	if f.def == nil || !pointer && !v.IsZero() {
-		return v
-	}
-	return reflect.ValueOf(f.def).Convert(indirect(v.Type()))
-}
-
-func (f field) text(v reflect.Value) *string {
-	v = f.effective(v)
-	if v.Kind() == reflect.Pointer && v.IsNil() {
-		return nil
-	}
-	if v.Kind() == reflect.Slice {
-		return listText(v)
-	}
-	if v.IsZero() && v.Kind() == reflect.String {
-		return nil
-	}
-	if f.format != nil {
-		return text(f.format(v))
-	}
-	if d, ok := v.Interface().(time.Duration); ok {
-		return text(d.String())
-	}
-	return text(fmt.Sprint(v.Interface()))
-}
-
-// elementText is a whole list element, as a person would write it.
-func (f field) elementText(v reflect.Value) *string {
-	if f.value != nil {
-		return text(f.value(v))
-	}
-	if reflect.Indirect(v).Kind() != reflect.Struct {
-		return text(fmt.Sprint(v.Interface()))
-	}
-	return text(summary(reflect.Indirect(v)))
-}
-
-// summary writes the fields of a struct that are set: {source: a, target: b}.
-func summary(v reflect.Value) string {
-	var parts []string
-	for i := range v.NumField() {
-		fv := reflect.Indirect(v.Field(i))
-		if !fv.IsValid() || fv.IsZero() {
-			continue
-		}
-		val := fmt.Sprint(fv.Interface())
-		if fv.Kind() == reflect.Struct {
-			val = summary(fv)
-		}
-		parts = append(parts, snake(v.Type().Field(i).Name)+": "+val)
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
-}
-
-func (w *walker) record(path string, impact fieldImpact, secret bool, old, new *string) {
-	c := FieldChange{Path: w.full(path), Old: old, New: new, impact: impact}
+func (w *walker) record(impact fieldImpact, secret bool, old, new *string) {
+	c := FieldChange{Path: w.path(), Old: old, New: new, impact: impact}
 	secret = secret && !w.canonical
 	for _, p := range []**string{&c.Old, &c.New} {
 		if *p == nil {
@@ -275,35 +271,17 @@ func (w *walker) record(path string, impact fieldImpact, secret bool, old, new *
 	w.changes = append(w.changes, c)
 }
 
+// recordAt records a difference of a part that has no node of its own.
+func (w *walker) recordAt(name string, impact fieldImpact, old, new *string) {
+	w.at = append(w.at, segment{text: name})
+	w.record(impact, false, old, new)
+	w.at = w.at[:len(w.at)-1]
+}
+
 // ours says whether a label is swarmward's own bookkeeping.
 func ours(key string) bool { return strings.HasPrefix(key, labelPrefix) }
 
-func text(s string) *string { return &s }
 
-func listText(v reflect.Value) *string {
-	if v.Len() == 0 {
-		return nil
-	}
-	b, err := json.Marshal(v.Interface())
-	if err != nil {
-		return text(fmt.Sprint(v.Interface()))
-	}
-	return text(string(b))
-}
-
-func indirect(t reflect.Type) reflect.Type {
-	if t.Kind() == reflect.Pointer {
-		return t.Elem()
-	}
-	return t
-}
-
-func join(parent, name string) string {
-	if parent == "" {
-		return name
-	}
-	return parent + "." + name
-}
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
@@ -315,21 +293,6 @@ func quoteKey(k string) string {
 	return strconv.Quote(k)
 }
 
-// snake turns MaxReplicas into max_replicas.
-func snake(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		if r >= 'A' && r <= 'Z' {
-			if i > 0 && (s[i-1] < 'A' || s[i-1] > 'Z') {
-				b.WriteByte('_')
-			}
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
@@ -337,4 +300,18 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	sort.Strings(keys)
 	return slices.Clip(keys)
+}
+
+func unionKeys(a, b map[string]string) []string {
+	keys := make([]string, 0, len(a)+len(b))
+	for k := range a {
+		keys = append(keys, k)
+	}
+	for k := range b {
+		if _, both := a[k]; !both {
+			keys = append(keys, k)
+		}
+	}
+	sort.Strings(keys)
+	return keys
 }

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/swarmward/swarmward/spec"
@@ -10,72 +11,202 @@ import (
 
 // keyedList keeps the live order: what is equal stays in its place, since a
 // mere reorder replaces tasks.
-func (w *walker) keyedList(f field, goPath, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	n := len(w.changes)
-	out := reflect.MakeSlice(live.Type(), 0, max(live.Len(), want.Len()))
-	wanted, order := byKey(f, want)
-	has, liveOrder := byKey(f, live)
-	for _, k := range liveOrder {
-		path := join(userPath, quoteKey(k))
-		v, ok := wanted[k]
-		switch {
-		case ok:
-			out = reflect.Append(out, w.element(f, goPath+"[]", k, path, impact, has[k], v))
-		case w.skips(path):
-			out = reflect.Append(out, has[k])
-		default:
-			w.record(path, impact, f.secretive && spec.SoundsSecret(k), f.elementText(has[k]), nil)
-		}
+func (w *walker) keyedList(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	before := w.found()
+	var out reflect.Value
+	if !w.canonical {
+		out = reflect.MakeSlice(live.Type(), 0, max(live.Len(), want.Len()))
 	}
-	for _, k := range order {
-		path := join(userPath, quoteKey(k))
-		if _, ok := has[k]; ok || w.skips(path) {
-			continue
-		}
-		if e := wanted[k]; w.canonical && indirect(e.Type()).Kind() == reflect.Struct {
-			w.record(path, impact, false, nil, text("present"))
-			w.element(f, goPath+"[]", k, path, impact, reflect.Zero(e.Type()), e)
-		} else {
-			w.record(path, impact, f.secretive && spec.SoundsSecret(k), nil, f.elementText(e))
-		}
-		out = reflect.Append(out, wanted[k])
+	for _, p := range n.pairs(live, want) {
+		w.under(p.key, func() {
+			var v reflect.Value
+			switch {
+			case p.live < 0:
+				v = w.added(n, impact, p.key, want.Index(p.want))
+			case p.want < 0:
+				v = w.removed(n, impact, p.key, live.Index(p.live))
+			default:
+				v = w.element(n, impact, p.key, live.Index(p.live), want.Index(p.want))
+			}
+			if !w.canonical && v.IsValid() {
+				out = reflect.Append(out, v)
+			}
+		})
 	}
-	if len(w.changes) == n {
+	if w.canonical || w.found() == before {
 		return live
 	}
 	return out
 }
 
-// element compares two elements with one key. Pointers to structs and structs
-// are walked; anything else is one value.
-func (w *walker) element(f field, goPath, key, path string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	if indirect(live.Type()).Kind() == reflect.Struct {
-		return w.merge(goPath, path, impact, live, want)
-	}
-	if w.skips(path) || live.Interface() == want.Interface() {
+func (w *walker) removed(n *node, impact fieldImpact, key string, live reflect.Value) reflect.Value {
+	if w.skips() {
 		return live
 	}
-	w.record(path, impact, f.secretive && spec.SoundsSecret(key), f.elementText(live), f.elementText(want))
+	w.record(impact, n.secretive && spec.SoundsSecret(key), n.elementText(live), nil)
+	return reflect.Value{}
+}
+
+func (w *walker) added(n *node, impact fieldImpact, key string, want reflect.Value) reflect.Value {
+	if w.skips() {
+		return reflect.Value{}
+	}
+	if !n.elem.none.IsValid() {
+		w.record(impact, n.secretive && spec.SoundsSecret(key), nil, n.elementText(want))
+		return want
+	}
+	if w.canonical {
+		w.record(impact, false, nil, text("present"))
+		w.merge(n.elem, impact, reflect.Zero(want.Type()), want)
+		return want
+	}
+	w.record(impact, false, nil, n.elementText(want))
+	if w.api > 0 {
+		inside := walker{prefix: w.prefix, api: w.api, canonical: true, at: slices.Clone(w.at)}
+		inside.merge(n.elem, impact, reflect.Zero(want.Type()), want)
+		w.dropped = append(w.dropped, inside.dropped...)
+	}
 	return want
 }
 
-// byKey indexes a list; the second of two equal keys gets an ordinal, so that
-// duplicates, which the Engine keeps, are neither lost nor merged.
-func byKey(f field, list reflect.Value) (map[string]reflect.Value, []string) {
-	m, order := map[string]reflect.Value{}, []string(nil)
-	for i := range list.Len() {
-		k := f.key(list.Index(i))
-		if _, dup := m[k]; dup {
-			k = fmt.Sprintf("%s#%d", k, i)
-		}
-		m[k] = list.Index(i)
-		order = append(order, k)
+// element compares two elements with one key. Pointers to structs and structs
+// are walked; anything else is one value.
+func (w *walker) element(n *node, impact fieldImpact, key string, live, want reflect.Value) reflect.Value {
+	if n.elem.none.IsValid() {
+		return w.merge(n.elem, impact, live, want)
 	}
-	return m, order
+	if equalValues(live, want) || w.skips() {
+		return live
+	}
+	w.record(impact, n.secretive && spec.SoundsSecret(key), n.elementText(live), n.elementText(want))
+	return want
 }
 
-func (w *walker) setList(f field, userPath string, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	key := f.key
+// elementText is a whole list element, as a person would write it.
+func (n *node) elementText(v reflect.Value) *string {
+	if n.value != nil {
+		return n.value(v)
+	}
+	if reflect.Indirect(v).Kind() != reflect.Struct {
+		return text(fmt.Sprint(v.Interface()))
+	}
+	return text(summary(reflect.Indirect(v)))
+}
+
+// pairing is an element of one list or of both; -1 where it is missing.
+type pairing struct {
+	key        string
+	live, want int
+}
+
+// pairs finds for each live element the wanted one with its key, in the live
+// order; what is new comes last. The Engine keeps duplicates, so neither are
+// they lost here nor merged: equal ones belong together, and the second of a
+// key is called key#2.
+func (n *node) pairs(live, want reflect.Value) []pairing {
+	liveKeys, wantKeys := n.keys(live), n.keys(want)
+	out := make([]pairing, 0, max(len(liveKeys), len(wantKeys)))
+	if slices.Equal(liveKeys, wantKeys) && distinct(liveKeys) {
+		for i, k := range liveKeys {
+			out = append(out, pairing{k, i, i})
+		}
+		return out
+	}
+	open := make(map[string][]int, len(wantKeys))
+	for j, k := range wantKeys {
+		open[k] = append(open[k], j)
+	}
+	partner := n.partners(live, want, liveKeys, open)
+	times := map[string]int{}
+	name := func(k string) string {
+		times[k]++
+		if times[k] > 1 {
+			return fmt.Sprintf("%s#%d", k, times[k])
+		}
+		return k
+	}
+	taken := make([]bool, len(wantKeys))
+	for i, k := range liveKeys {
+		out = append(out, pairing{name(k), i, partner[i]})
+		if partner[i] >= 0 {
+			taken[partner[i]] = true
+		}
+	}
+	for j, k := range wantKeys {
+		if !taken[j] {
+			out = append(out, pairing{name(k), -1, j})
+		}
+	}
+	return out
+}
+
+// partners: first those that are equal, where a key has several, then in order.
+func (n *node) partners(live, want reflect.Value, liveKeys []string, open map[string][]int) []int {
+	partner, single := make([]int, len(liveKeys)), distinct(liveKeys)
+	for i, k := range liveKeys {
+		partner[i] = -1
+		if single && len(open[k]) < 2 {
+			continue
+		}
+		for at, j := range open[k] {
+			if n.means(live.Index(i), want.Index(j)) {
+				partner[i], open[k] = j, slices.Delete(open[k], at, at+1)
+				break
+			}
+		}
+	}
+	for i, k := range liveKeys {
+		if partner[i] < 0 && len(open[k]) > 0 {
+			partner[i], open[k] = open[k][0], open[k][1:]
+		}
+	}
+	return partner
+}
+
+// means says whether two elements mean the same.
+func (n *node) means(live, want reflect.Value) bool {
+	w := walker{}
+	w.element(n, inherits, "", live, want)
+	return w.found() == 0
+}
+
+func (n *node) keys(list reflect.Value) []string {
+	out := make([]string, list.Len())
+	for i := range out {
+		out[i] = n.key(list.Index(i))
+	}
+	return out
+}
+
+func distinct(keys []string) bool {
+	if ascending(keys) {
+		return true
+	}
+	seen := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		if seen[k] {
+			return false
+		}
+		seen[k] = true
+	}
+	return true
+}
+
+// ascending: strictly, as most lists are that Compose files become.
+func ascending(keys []string) bool {
+	for i := 1; i < len(keys); i++ {
+		if keys[i] <= keys[i-1] {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walker) setList(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+	if equalValues(live, want) {
+		return live
+	}
+	key := n.key
 	if key == nil {
 		key = func(v reflect.Value) string { return v.String() }
 	}
@@ -104,9 +235,17 @@ func (w *walker) setList(f field, userPath string, impact fieldImpact, live, wan
 		return live
 	}
 	if w.canonical {
-		w.record(userPath, impact, false, nil, text(strings.Join(sortedKeys(wanted), "\x00")))
+		w.record(impact, false, nil, text(strings.Join(sortedKeys(wanted), "\x00")))
 	} else {
-		w.record(userPath, impact, false, listText(live), listText(want))
+		w.record(impact, false, n.setText(live), n.setText(want))
 	}
 	return out
+}
+
+func (n *node) setText(v reflect.Value) *string {
+	if n.key == nil || v.Type().Elem().Kind() == reflect.String {
+		return listText(v)
+	}
+	keys := n.keys(v)
+	return listText(reflect.ValueOf(keys))
 }

@@ -13,9 +13,9 @@ import (
 )
 
 func mergeSpecs(live, want swarm.ServiceSpec) (swarm.ServiceSpec, []FieldChange) {
-	w := walker{fields: fields()}
-	merged := w.merge("", "", replaceTasks, reflect.ValueOf(live), reflect.ValueOf(want))
-	return merged.Interface().(swarm.ServiceSpec), w.changes
+	w := walker{}
+	merged := w.service(&live, &want)
+	return merged, w.changes
 }
 
 // Law: what a plan writes removes every difference that it shows.
