@@ -107,7 +107,7 @@ func serviceFields() map[string]field {
 		// The second follows the first where only that is given, and the spec
 		// gives both or none.
 		"Mode.ReplicatedJob.MaxConcurrent":    {def: uint64(1)},
-		"Mode.ReplicatedJob.TotalCompletions": {def: uint64(1)},
+		"Mode.ReplicatedJob.TotalCompletions": {name: "deploy.replicas", def: uint64(1)},
 		"Mode.GlobalJob":                      {name: "."},
 
 		"EndpointSpec":                       {name: "."},

@@ -149,7 +149,8 @@ func (e *Engine) id(ctx context.Context, k reconcile.Kind, name string) (string,
 }
 
 // identified is a deep enough copy of a spec whose references carry ids. The
-// client writes into the ContainerSpec it is given, so that is a copy too.
+// client writes into the ContainerSpec and the Placement it is given, so those
+// are copies too.
 func (e *Engine) identified(ctx context.Context, s swarm.ServiceSpec) (swarm.ServiceSpec, error) {
 	var err error
 	s.TaskTemplate.Networks = slices.Clone(s.TaskTemplate.Networks)
@@ -158,6 +159,10 @@ func (e *Engine) identified(ctx context.Context, s swarm.ServiceSpec) (swarm.Ser
 		if n.Target, err = e.id(ctx, reconcile.KindNetwork, n.Target); err != nil {
 			return s, err
 		}
+	}
+	if p := s.TaskTemplate.Placement; p != nil {
+		placement := *p
+		s.TaskTemplate.Placement = &placement
 	}
 	if s.TaskTemplate.ContainerSpec == nil {
 		return s, nil
