@@ -45,6 +45,7 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 			x.volume(v)
 		}
 	}
+	x.Fingerprints.warm(stack.Secrets, seen)
 	for _, s := range stack.Secrets {
 		if !leaveRevision(x, KindSecret, s.Key, s.Name, seen.Secrets) {
 			x.secret(s)
@@ -113,7 +114,7 @@ func (x *diffing) service(s spec.Service) {
 		change.Action, change.Cause = ActionCreate, "not in the Swarm yet"
 		change.Impact, change.Tasks = ImpactNone, x.size(want)
 		x.warnDropped(m.dropped(want))
-		change.Write = CreateService{Spec: stamped(want, m.mark(want)), Query: x.stack.Settings.Images.Resolve != "never"}
+		change.Write = CreateService{Spec: stamped(want, m.mark(want, m.pinned).String()), Query: x.stack.Settings.Images.Resolve != "never"}
 		x.add(change)
 		return
 	}
@@ -133,11 +134,12 @@ func (x *diffing) service(s spec.Service) {
 	x.use(merged)
 	x.warnDropped(w.dropped)
 	if len(w.changes) == 0 {
-		x.unchangedService(change, live, m.mark(merged))
+		x.unchangedService(change, live, func() mark { return m.mark(merged, m.pinned) })
 		return
 	}
 	change.Action, change.Fields = ActionUpdate, withoutEcho(path, w.changes)
-	change.Cause = m.cause(live.Spec, merged, w.changes)
+	next := m.mark(merged, m.pinned)
+	change.Cause = m.cause(live.Spec, next, w.changes)
 	if movedTag(change.Fields, live.Spec, merged) {
 		change.Cause = "its tag points at another image now"
 	}
@@ -147,7 +149,7 @@ func (x *diffing) service(s spec.Service) {
 	query := x.queries(path, w.changes)
 	x.impact(&change, live, &merged, query)
 	change.Write = UpdateService{
-		ID: live.ID, Version: live.Version, Spec: stamped(merged, m.mark(merged)), Query: query,
+		ID: live.ID, Version: live.Version, Spec: stamped(merged, next.String()), Query: query,
 	}
 	x.add(change)
 }
@@ -180,7 +182,7 @@ func changesImage(path string, changes []FieldChange) bool {
 // unchangedService adopts a service that has no mark of ours yet. That write
 // changes labels alone; it waits while an update runs or is paused, because
 // any write would disarm the one and resume the other.
-func (x *diffing) unchangedService(change Change, live ObservedService, mark string) {
+func (x *diffing) unchangedService(change Change, live ObservedService, written func() mark) {
 	if live.Spec.Labels[LabelApplied] != "" {
 		x.plan.Unchanged++
 		return
@@ -201,7 +203,7 @@ func (x *diffing) unchangedService(change Change, live ObservedService, mark str
 		return
 	}
 	change.Action, change.Cause = ActionAdopt, "as the spec says, but not under swarmward yet"
-	change.Write = UpdateService{ID: live.ID, Version: live.Version, Spec: stamped(live.Spec, mark)}
+	change.Write = UpdateService{ID: live.ID, Version: live.Version, Spec: stamped(live.Spec, written().String())}
 	x.add(change)
 }
 

@@ -18,7 +18,8 @@ func sameImage(live, want reflect.Value) bool {
 // Where want pins none, any will do: the registry's, pinned by whoever wrote
 // the service last, or one that somebody chose by hand.
 func SameImage(live, want string) bool {
-	if live == want {
+	// The usual case, and parsing is slow: the tag, pinned by the registry.
+	if name, _, _ := strings.Cut(live, "@"); live == want || name == want && tagged(want) {
 		return true
 	}
 	l, err1 := reference.ParseNormalizedNamed(live)
@@ -62,8 +63,13 @@ func canonicalImage(v reflect.Value) string {
 // formatImage leaves out the digest beside a tag: people choose tags.
 func formatImage(v reflect.Value) string {
 	name, _, pinned := strings.Cut(v.String(), "@")
-	if pinned && !strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
+	if pinned && !tagged(name) {
 		return v.String()
 	}
 	return name
+}
+
+// tagged says whether a name without a digest has a tag.
+func tagged(name string) bool {
+	return strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":")
 }

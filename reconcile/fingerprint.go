@@ -4,10 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 
 	"golang.org/x/crypto/scrypt"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/swarmward/swarmward/spec"
 )
 
 // Fingerprints recognises a secret's content from a label, since Swarm gives
@@ -17,12 +21,16 @@ import (
 // ready; it is safe for concurrent use.
 type Fingerprints struct {
 	mu   sync.Mutex
-	seen map[string]string
+	seen map[string]func() string
 }
 
-// scrypt's recommended parameters for interactive use: some 50 ms.
+// The parameters are those that scrypt's package recommends for interactive
+// use: 32 MiB and some 50 ms for each guess. Whoever reads the label and may
+// also run a container reads the secret without guessing; it is for those who
+// see labels alone. More would be paid by every plan, once for each secret.
 const scryptN, scryptR, scryptP = 1 << 15, 8, 1
 
+// fingerprintScheme names the parameters in the label: with others, another.
 const fingerprintScheme = "scrypt15"
 
 // Of is the fingerprint to label a new secret with. The salt is derived from
@@ -47,19 +55,50 @@ func (f *Fingerprints) compute(salt, content []byte) string {
 	sum := sha256.Sum256(content)
 	key := string(salt) + string(sum[:])
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if v, ok := f.seen[key]; ok {
-		return v
+	if f.seen == nil {
+		f.seen = map[string]func() string{}
 	}
+	once, ok := f.seen[key]
+	if !ok {
+		once = sync.OnceValue(func() string { return derive(salt, content) })
+		f.seen[key] = once
+	}
+	f.mu.Unlock()
+	return once()
+}
+
+func derive(salt, content []byte) string {
 	dk, err := scrypt.Key(content, salt, scryptN, scryptR, scryptP, 18)
 	if err != nil {
 		panic(err) // the parameters are constants
 	}
-	v := fmt.Sprintf("%s:%s:%s", fingerprintScheme,
+	return fmt.Sprintf("%s:%s:%s", fingerprintScheme,
 		base64.RawURLEncoding.EncodeToString(salt), base64.RawURLEncoding.EncodeToString(dk))
-	if f.seen == nil {
-		f.seen = map[string]string{}
+}
+
+// atOnce bounds how many are computed side by side, 32 MiB each.
+const atOnce = 4
+
+// warm computes what Diff is going to ask for, side by side: for each secret
+// the newest fingerprint that it matches, or else the next revision's.
+func (f *Fingerprints) warm(secrets []spec.Secret, seen *Observed) {
+	var g errgroup.Group
+	g.SetLimit(min(runtime.GOMAXPROCS(0), atOnce))
+	for _, s := range secrets {
+		if s.External {
+			continue
+		}
+		g.Go(func() error {
+			newest := 0
+			for _, n := range revisions(seen.Secrets, s.Name) {
+				newest = max(newest, n)
+				if f.Match(seen.Secrets[revisionName(s.Name, n)].Spec.Labels[LabelFingerprint], []byte(s.Data)) {
+					return nil
+				}
+			}
+			f.Of(revisionName(s.Name, newest+1), []byte(s.Data))
+			return nil
+		})
 	}
-	f.seen[key] = v
-	return v
+	_ = g.Wait() // nothing fails
 }

@@ -247,8 +247,9 @@ func TestIgnoredFieldOutlivesItsParent(t *testing.T) {
 		},
 		"nothing else differs": {live: &swarm.RestartPolicy{MaxAttempts: attempts}, merged: &swarm.RestartPolicy{MaxAttempts: attempts}},
 	} {
-		w := walker{fields: fields(), ignored: func(path string) bool { return path == "deploy.restart_policy.max_attempts" }}
-		got := w.merge("", "", replaceTasks, reflect.ValueOf(policy(c.live)), reflect.ValueOf(policy(c.want))).Interface().(swarm.ServiceSpec)
+		w := walker{ignored: func(path string) bool { return path == "deploy.restart_policy.max_attempts" }}
+		live, want := policy(c.live), policy(c.want)
+		got := w.service(&live, &want)
 		if d := cmp.Diff(c.merged, got.TaskTemplate.RestartPolicy); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,18 +23,17 @@ type hashing struct {
 }
 
 func (h hashing) of(s swarm.ServiceSpec) string {
+	hash, _ := h.sum(s)
+	return hash
+}
+
+// sum also says whether the hash covers everything.
+func (h hashing) sum(s swarm.ServiceSpec) (hash string, whole bool) {
 	w := walker{canonical: true, digests: h.digests, api: h.api, ignored: h.ignored}
 	w.service(&swarm.ServiceSpec{}, &s)
-	lines := make([]string, 0, len(w.changes))
-	for _, c := range w.changes {
-		lines = append(lines, c.Path+"\x00"+orUnset(c.New))
-	}
-	slices.Sort(lines)
-	sum := sha256.New()
-	for _, l := range lines {
-		_, _ = io.WriteString(sum, l+"\x01")
-	}
-	return "v1:" + hex.EncodeToString(sum.Sum(nil)[:12])
+	slices.Sort(w.lines)
+	sum := sha256.Sum256([]byte(strings.Join(w.lines, "\x01")))
+	return "v1:" + hex.EncodeToString(sum[:12]), len(w.dropped) == 0 && w.kept == 0
 }
 
 // marking is how a service's writes are marked and recognised.
@@ -50,35 +48,41 @@ type marking struct {
 // written and, where that is less, the hash of what this Engine keeps of it and
 // no rule ignores. With both, neither a change of a rule nor an upgrade of the
 // Engine, which keeps more from then on, is taken for anybody's change.
-func (m marking) mark(s swarm.ServiceSpec) string {
-	full, rest := hashing{digests: m.pinned}.of(s), m.rest(m.pinned).of(s)
-	if full == rest {
-		return full
-	}
-	return full + "+" + rest
-}
+type mark struct{ full, rest string }
 
-func (m marking) rest(digests bool) hashing {
-	h := hashing{digests: digests, api: m.api}
+// mark of s; pinned counts an image's digest in.
+func (m marking) mark(s swarm.ServiceSpec, pinned bool) mark {
+	h := hashing{digests: pinned, api: m.api}
 	if m.rules != nil {
 		h.ignored = func(path string) bool { return m.rules(m.prefix + "." + path) }
 	}
-	return h
+	rest, whole := h.sum(s)
+	if whole {
+		return mark{rest, rest}
+	}
+	return mark{hashing{digests: pinned}.of(s), rest}
 }
 
-// written says whether the label is the mark of s.
-func (m marking) written(label string, s swarm.ServiceSpec, digests bool) bool {
+func (m mark) String() string {
+	if m.full == m.rest {
+		return m.full
+	}
+	return m.full + "+" + m.rest
+}
+
+// on says whether a service with that label was written with this mark.
+func (m mark) on(label string) bool {
 	full, rest, _ := strings.Cut(label, "+")
-	return full == hashing{digests: digests}.of(s) || full == m.rest(digests).of(s) || rest != "" && rest == m.rest(digests).of(s)
+	return full == m.full || full == m.rest || rest == m.rest
 }
 
 // cause compares the live spec, the one that was written last and the one that
 // is wanted now. What a rule ignores is nobody's change.
-func (m marking) cause(live, next swarm.ServiceSpec, changes []FieldChange) string {
+func (m marking) cause(live swarm.ServiceSpec, next mark, changes []FieldChange) string {
 	applied := live.Labels[LabelApplied]
 	// Whether the mark covers a digest depends on the spec that was written.
-	byHand := !m.written(applied, live, m.pinned) && !m.written(applied, live, !m.pinned)
-	bySpec := !m.written(applied, next, m.pinned)
+	byHand := !m.mark(live, m.pinned).on(applied) && !m.mark(live, !m.pinned).on(applied)
+	bySpec := !next.on(applied)
 	switch {
 	case applied == "":
 		return "not under swarmward yet"

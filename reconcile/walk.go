@@ -3,7 +3,6 @@ package reconcile
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -25,9 +24,10 @@ type walker struct {
 	digests bool
 	// api is the minor version of the Engine's API; 0 keeps everything.
 	api int
-	// canonical records one text for all that means the same, for hashing,
-	// instead of one that people want to read, and builds nothing.
+	// canonical writes lines, one text for all that means the same, instead of
+	// changes for people to read, and builds nothing.
 	canonical bool
+	lines     []string
 
 	changes []FieldChange
 	dropped []droppedField // wanted, and not kept by this Engine: no change
@@ -93,23 +93,25 @@ func (w *walker) compare(n *node, impact fieldImpact, live, want reflect.Value) 
 func (w *walker) found() int { return len(w.changes) + len(w.dropped) }
 
 // path is where the walk is, in the user's words.
-func (w *walker) path() string {
+func (w *walker) path() string { return string(w.appendPath(nil)) }
+
+func (w *walker) appendPath(b []byte) []byte {
 	first := len(w.at) - 1
 	for first > 0 && !w.at[first].absolute {
 		first--
 	}
-	var b strings.Builder
-	b.WriteString(w.prefix)
+	start := len(b)
+	b = append(b, w.prefix...)
 	for _, s := range w.at[max(first, 0):] {
-		if b.Len() > 0 {
-			b.WriteByte('.')
+		if len(b) > start {
+			b = append(b, '.')
 		}
 		if s.key {
 			s.text = quoteKey(s.text)
 		}
-		b.WriteString(s.text)
+		b = append(b, s.text...)
 	}
-	return b.String()
+	return b
 }
 
 func (w *walker) skips() bool {
@@ -175,7 +177,10 @@ func (w *walker) maps(n *node, impact fieldImpact, live, want reflect.Value) ref
 		return live
 	}
 	before := w.found()
-	out := make(map[string]string, len(is))
+	var out map[string]string
+	if !w.canonical {
+		out = make(map[string]string, len(is))
+	}
 	for _, k := range unionKeys(was, is) {
 		l, inLive := was[k]
 		v, inWant := is[k]
@@ -183,15 +188,17 @@ func (w *walker) maps(n *node, impact fieldImpact, live, want reflect.Value) ref
 			switch {
 			case ours(k) || inLive == inWant && l == v || w.skips():
 				v, inWant = l, inLive
+			case w.canonical:
+				w.hash(func(b []byte) []byte { return append(b, v...) })
 			default:
 				w.record(impact, n.secretive && spec.SoundsSecret(k), mapText(l, inLive), mapText(v, inWant))
 			}
 		})
-		if inWant {
+		if inWant && out != nil {
 			out[k] = v
 		}
 	}
-	if w.found() == before {
+	if w.found() == before || w.canonical {
 		return live
 	}
 	return reflect.ValueOf(out)
@@ -226,7 +233,7 @@ func (w *walker) leaf(n *node, impact fieldImpact, live, want reflect.Value) ref
 		return want
 	}
 	if w.canonical {
-		w.record(impact, false, nil, w.canonicalText(n, want))
+		w.hash(func(b []byte) []byte { return w.appendCanonical(b, n, want) })
 		return live
 	}
 	was, is := n.text(live), n.text(want)
@@ -238,21 +245,8 @@ func (w *walker) leaf(n *node, impact fieldImpact, live, want reflect.Value) ref
 	return want
 }
 
-func (w *walker) canonicalText(n *node, v reflect.Value) *string {
-	if n.canonical == nil {
-		return n.text(v)
-	}
-	s := n.canonical(v)
-	if w.digests {
-		_, digest, _ := strings.Cut(v.String(), "@")
-		s += "@" + digest
-	}
-	return &s
-}
-
 func (w *walker) record(impact fieldImpact, secret bool, old, new *string) {
 	c := FieldChange{Path: w.path(), Old: old, New: new, impact: impact}
-	secret = secret && !w.canonical
 	for _, p := range []**string{&c.Old, &c.New} {
 		if *p == nil {
 			continue
@@ -281,16 +275,15 @@ func (w *walker) recordAt(name string, impact fieldImpact, old, new *string) {
 // ours says whether a label is swarmward's own bookkeeping.
 func ours(key string) bool { return strings.HasPrefix(key, labelPrefix) }
 
-
-
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-
 // quoteKey quotes a path segment that a dot or a blank would make ambiguous.
 func quoteKey(k string) string {
-	if plainKey.MatchString(k) {
-		return k
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-'
 	}
-	return strconv.Quote(k)
+	if k == "" || strings.ContainsFunc(k, func(r rune) bool { return !plain(r) }) {
+		return strconv.Quote(k)
+	}
+	return k
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -51,13 +51,11 @@ func (w *walker) added(n *node, impact fieldImpact, key string, want reflect.Val
 	if w.skips() {
 		return reflect.Value{}
 	}
+	if w.canonical {
+		return w.present(n, impact, want)
+	}
 	if !n.elem.none.IsValid() {
 		w.record(impact, n.secretive && spec.SoundsSecret(key), nil, n.elementText(want))
-		return want
-	}
-	if w.canonical {
-		w.record(impact, false, nil, text("present"))
-		w.merge(n.elem, impact, reflect.Zero(want.Type()), want)
 		return want
 	}
 	w.record(impact, false, nil, n.elementText(want))
@@ -67,6 +65,16 @@ func (w *walker) added(n *node, impact fieldImpact, key string, want reflect.Val
 		w.dropped = append(w.dropped, inside.dropped...)
 	}
 	return want
+}
+
+// present hashes an element: that it is there, and all that is in it.
+func (w *walker) present(n *node, impact fieldImpact, want reflect.Value) reflect.Value {
+	if !n.elem.none.IsValid() {
+		w.hash(func(b []byte) []byte { return appendValue(b, want) })
+		return want
+	}
+	w.hash(func(b []byte) []byte { return b })
+	return w.merge(n.elem, impact, reflect.Zero(want.Type()), want)
 }
 
 // element compares two elements with one key. Pointers to structs and structs
@@ -214,6 +222,10 @@ func (w *walker) setList(n *node, impact fieldImpact, live, want reflect.Value) 
 	for i := range want.Len() {
 		wanted[key(want.Index(i))] = true
 	}
+	if w.canonical {
+		w.hash(func(b []byte) []byte { return append(b, strings.Join(sortedKeys(wanted), "\x00")...) })
+		return live
+	}
 	out := reflect.MakeSlice(live.Type(), 0, want.Len())
 	same := true
 	for i := range live.Len() {
@@ -234,11 +246,7 @@ func (w *walker) setList(n *node, impact fieldImpact, live, want reflect.Value) 
 	if same {
 		return live
 	}
-	if w.canonical {
-		w.record(impact, false, nil, text(strings.Join(sortedKeys(wanted), "\x00")))
-	} else {
-		w.record(impact, false, n.setText(live), n.setText(want))
-	}
+	w.record(impact, false, n.setText(live), n.setText(want))
 	return out
 }
 

@@ -211,6 +211,11 @@ func TestSameImage(t *testing.T) {
 		{"redis:7" + digest("a"), "redis:7" + digest("a"), true},
 		{"redis:7" + digest("a"), "redis:7" + digest("b"), false},
 		{"redis:7", "redis:7" + digest("b"), false},
+		{"redis:8" + digest("a"), "redis:7" + digest("a"), false},
+		{"docker.io/library/redis:7" + digest("a"), "redis:7" + digest("a"), true},
+		{"redis" + digest("a"), "redis:7", false},
+		{"redis" + digest("a"), "redis", false},
+		{"registry:5000/a" + digest("a"), "registry:5000/a", false},
 		{"registry:5000/a:1", "registry:5000/a:1", true},
 		{"NOT AN IMAGE", "redis:7", false},
 	} {
