@@ -1,9 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +41,7 @@ func (x *diffing) network(n spec.Network) {
 		x.plan.Unchanged++
 		return
 	default:
-		c.Fields = networkFields("networks."+n.Key, live, n, x.ignored)
+		c.Fields = x.networkFields(live, n)
 		if len(c.Fields) == 0 {
 			x.plan.Unchanged++
 			return
@@ -61,45 +63,74 @@ func (x *diffing) network(n spec.Network) {
 var predefined = map[string]bool{"host": true, "bridge": true}
 
 // networkFields compares what the spec says; what it leaves out, Swarm chooses
-// (subnets, vxlan ids), and right after creation the Engine reports neither
-// driver nor IPAM.
-func networkFields(prefix string, live network.Summary, n spec.Network, ignored func(string) bool) []FieldChange {
-	var out []FieldChange
-	add := func(name, was, is string) {
-		path := prefix + "." + name
-		if was != is && (ignored == nil || !ignored(path)) {
-			out = append(out, FieldChange{Path: path, Old: &was, New: &is})
-		}
+// (subnets, gateways, vxlan ids), and right after creation the Engine reports
+// neither driver nor what that chose.
+func (x *diffing) networkFields(live network.Summary, n spec.Network) []FieldChange {
+	w := &walker{prefix: "networks." + quoteKey(n.Key), ignored: x.ignored, redact: x.redact}
+	want := n.Create
+	if live.Driver != "" {
+		w.texts("driver", live.Driver, cmp.Or(want.Driver, live.Driver))
 	}
-	if live.Driver != "" && n.Create.Driver != "" {
-		add("driver", live.Driver, n.Create.Driver)
+	w.texts("attachable", strconv.FormatBool(live.Attachable), strconv.FormatBool(want.Attachable))
+	w.texts("internal", strconv.FormatBool(live.Internal), strconv.FormatBool(want.Internal))
+	w.texts("ingress", strconv.FormatBool(live.Ingress), strconv.FormatBool(want.Ingress))
+	w.texts("enable_ipv6", strconv.FormatBool(live.EnableIPv6), strconv.FormatBool(want.EnableIPv6 != nil && *want.EnableIPv6))
+	if live.Driver != "" {
+		ipamFields(w, live.IPAM, want.IPAM)
+		w.merge(&node{field: field{secretive: true}, segment: "driver_opts"}, keepsTasks,
+			reflect.ValueOf(ownOptions(live, want.Options)), reflect.ValueOf(want.Options))
 	}
-	add("attachable", strconv.FormatBool(live.Attachable), strconv.FormatBool(n.Create.Attachable))
-	add("internal", strconv.FormatBool(live.Internal), strconv.FormatBool(n.Create.Internal))
-	add("enable_ipv6", strconv.FormatBool(live.EnableIPv6), strconv.FormatBool(n.Create.EnableIPv6 != nil && *n.Create.EnableIPv6))
-	if n.Create.IPAM != nil && len(n.Create.IPAM.Config) > 0 && live.Driver != "" {
-		add("ipam", ipamText(live.IPAM.Config), ipamText(n.Create.IPAM.Config))
+	labels := maps.Clone(want.Labels)
+	if n.Explicit && live.Labels[spec.LabelNamespace] == "" {
+		delete(labels, spec.LabelNamespace) // somebody else's: it belongs to no stack
 	}
-	for _, k := range sortedKeys(n.Create.Options) {
-		add("driver_opts."+quoteKey(k), live.Options[k], n.Create.Options[k])
+	w.merge(labelsNode, keepsTasks, reflect.ValueOf(live.Labels), reflect.ValueOf(labels))
+	return w.changes
+}
+
+// ownOptions are a live network's driver options without what Swarm adds. Only
+// the overlay driver is known to add nothing else, and drivers of one node
+// report none at all.
+func ownOptions(live network.Summary, want map[string]string) map[string]string {
+	const vxlan = "com.docker.network.driver.overlay.vxlanid_list"
+	if live.Driver != "overlay" && len(live.Options) == 0 {
+		return want
 	}
-	for _, k := range sortedKeys(n.Create.Labels) {
-		if k == spec.LabelNamespace && n.Explicit && live.Labels[k] == "" {
-			continue // somebody else's: it belongs to no stack
-		}
-		add("labels."+quoteKey(k), live.Labels[k], n.Create.Labels[k])
+	own := maps.Clone(live.Options)
+	maps.DeleteFunc(own, func(k, _ string) bool {
+		return !hasKey(want, k) && (k == vxlan || live.Driver != "overlay")
+	})
+	return own
+}
+
+func ipamFields(w *walker, live network.IPAM, want *network.IPAM) {
+	if want == nil {
+		return
 	}
-	return out
+	if want.Driver != "" {
+		w.texts("ipam.driver", cmp.Or(live.Driver, "default"), want.Driver)
+	}
+	if len(want.Config) > 0 {
+		w.texts("ipam", ipamText(live.Config, want.Config), ipamText(want.Config, want.Config))
+	}
 }
 
 // ipamText leaves out the gateway where the spec does: Swarm fills it in.
-func ipamText(cfg []network.IPAMConfig) string {
-	var subnets []string
+func ipamText(cfg, want []network.IPAMConfig) string {
+	var pools []string
 	for _, c := range cfg {
-		subnets = append(subnets, c.Subnet)
+		says := slices.IndexFunc(want, func(w network.IPAMConfig) bool { return w.Subnet == c.Subnet })
+		pool := c.Subnet
+		if c.IPRange != "" {
+			pool += " range " + c.IPRange
+		}
+		if says >= 0 && want[says].Gateway != "" {
+			pool += " gateway " + c.Gateway
+		}
+		pools = append(pools, pool)
 	}
-	slices.Sort(subnets)
-	b, _ := json.Marshal(subnets)
+	slices.Sort(pools)
+	b, _ := json.Marshal(pools)
 	return string(b)
 }
 

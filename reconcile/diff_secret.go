@@ -84,7 +84,7 @@ func (x *diffing) secret(s spec.Secret) {
 	if len(revs) > 0 {
 		next = revs[0] + 1
 		c.Cause = "its content changed"
-		c.Fields = []FieldChange{{Path: "secrets." + s.Key + ".content", Sensitive: true}}
+		c.Fields = x.secretFields(x.seen.Secrets[revisionName(s.Name, revs[0])].Spec, s)
 	}
 	name := revisionName(s.Name, next)
 	x.current[object{c.Kind, s.Name}] = name
@@ -104,8 +104,8 @@ func (x *diffing) secret(s spec.Secret) {
 
 func (x *diffing) sameSecret(live swarm.Secret, s spec.Secret) bool {
 	f := live.Spec.Labels[LabelFingerprint]
-	return f != "" && driverName(live.Spec.Templating) == driverName(s.Spec.Templating) &&
-		x.Fingerprints.Match(f, []byte(s.Data))
+	return f != "" && driverText(live.Spec.Templating) == driverText(s.Spec.Templating) &&
+		driverText(live.Spec.Driver) == driverText(s.Spec.Driver) && x.Fingerprints.Match(f, []byte(s.Data))
 }
 
 // rotates: an adopted secret that nothing has proved is replaced when somebody
@@ -114,11 +114,30 @@ func (x *diffing) rotates(s spec.Secret, live swarm.Secret) bool {
 	return x.Rotate[s.Key] && live.Spec.Labels[LabelUnverified] != ""
 }
 
-func driverName(d *swarm.Driver) string {
+// driverText is a driver with its options: golang, vault(path=a).
+func driverText(d *swarm.Driver) string {
 	if d == nil {
 		return ""
 	}
-	return d.Name
+	var options []string
+	for _, k := range sortedKeys(d.Options) {
+		options = append(options, k+"="+d.Options[k])
+	}
+	if len(options) == 0 {
+		return d.Name
+	}
+	return d.Name + "(" + strings.Join(options, ", ") + ")"
+}
+
+// secretFields: what another revision is made for.
+func (x *diffing) secretFields(was swarm.SecretSpec, s spec.Secret) []FieldChange {
+	w := walker{prefix: "secrets." + quoteKey(s.Key), redact: x.redact}
+	w.texts("template_driver", driverText(was.Templating), driverText(s.Spec.Templating))
+	w.texts("driver", driverText(was.Driver), driverText(s.Spec.Driver))
+	if !x.Fingerprints.Match(was.Labels[LabelFingerprint], []byte(s.Data)) {
+		w.changes = append(w.changes, FieldChange{Path: w.prefix + ".content", Sensitive: true})
+	}
+	return w.changes
 }
 
 // useSecret settles on a revision whose content is right, and updates its
@@ -141,7 +160,7 @@ func (x *diffing) useSecret(c Change, live swarm.Secret, s spec.Secret) {
 
 // relabel plans the one change that Swarm makes to a secret or config in place.
 func (x *diffing) relabel(c Change, live swarm.Annotations, want map[string]string, write func(map[string]string) Write) {
-	labels, fields := x.labelFields(string(c.Kind)+"s."+c.Name, live.Labels, want)
+	labels, fields := x.labelFields(string(c.Kind)+"s."+quoteKey(c.Name), live.Labels, want)
 	if len(fields) == 0 {
 		x.plan.Unchanged++
 		return
@@ -159,7 +178,7 @@ func (x *diffing) adoptSecret(c Change, live swarm.Secret, s spec.Secret) {
 		LabelFingerprint: x.Fingerprints.Of(live.Spec.Name, []byte(s.Data)), LabelUnverified: "true",
 	})
 	c.Action, c.Impact, c.Object = ActionAdopt, ImpactNone, live.Spec.Name
-	c.Cause = "was there before; Swarm does not tell its content, so the spec's is taken for it until a check fails"
+	c.Cause = "not made by swarmward; Swarm does not tell its content, so the spec's is taken for it until a check fails"
 	c.Write = LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}
 	x.add(c)
 }
@@ -173,7 +192,7 @@ func (x *diffing) config(s spec.Config) {
 	revs := revisions(x.seen.Configs, s.Name)
 	for _, n := range revs {
 		live := x.seen.Configs[revisionName(s.Name, n)]
-		if bytes.Equal(live.Spec.Data, s.Spec.Data) && driverName(live.Spec.Templating) == driverName(s.Spec.Templating) {
+		if bytes.Equal(live.Spec.Data, s.Spec.Data) && driverText(live.Spec.Templating) == driverText(s.Spec.Templating) {
 			x.useConfig(c, live, s, revs)
 			return
 		}
@@ -184,7 +203,7 @@ func (x *diffing) config(s spec.Config) {
 		next = revs[0] + 1
 		c.Cause = "its content changed"
 		was := x.seen.Configs[revisionName(s.Name, revs[0])]
-		c.Fields = x.contentFields("configs."+s.Key, was.Spec, s.Spec)
+		c.Fields = x.contentFields("configs."+quoteKey(s.Key), was.Spec, s.Spec)
 	}
 	name := revisionName(s.Name, next)
 	x.current[object{c.Kind, s.Name}] = name
@@ -199,12 +218,8 @@ func (x *diffing) config(s spec.Config) {
 
 func (x *diffing) contentFields(prefix string, was, is swarm.ConfigSpec) []FieldChange {
 	w := walker{prefix: prefix, redact: x.redact}
-	if !bytes.Equal(was.Data, is.Data) {
-		w.recordAt("content", keepsTasks, text(string(was.Data)), text(string(is.Data)))
-	}
-	if a, b := driverName(was.Templating), driverName(is.Templating); a != b {
-		w.recordAt("template_driver", keepsTasks, &a, &b)
-	}
+	w.texts("content", string(was.Data), string(is.Data))
+	w.texts("template_driver", driverText(was.Templating), driverText(is.Templating))
 	return w.changes
 }
 

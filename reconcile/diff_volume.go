@@ -1,8 +1,10 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -18,7 +20,8 @@ func (x *diffing) volume(v spec.Volume) {
 	live, here := x.seen.Volumes[v.Name]
 	switch {
 	case here:
-		c.Fields = volumeFields("volumes."+v.Key, live, v, x.ignored)
+		fixed := 0
+		c.Fields, fixed = x.volumeFields(live, v)
 		if v.External || len(c.Fields) == 0 {
 			x.plan.Unchanged++
 			return
@@ -26,6 +29,11 @@ func (x *diffing) volume(v spec.Volume) {
 		if x.foreign(v, live) {
 			x.plan.Unchanged++
 			c.Action, c.Notes = ActionNote, []string{"made by somebody else and used as it is"}
+			break
+		}
+		if fixed == 0 {
+			x.plan.Unchanged++
+			c.Action, c.Notes = ActionNote, []string{"a volume keeps the labels that it was made with"}
 			break
 		}
 		c.Action, c.Impact = ActionBlocked, ImpactData
@@ -48,27 +56,36 @@ func (x *diffing) volume(v spec.Volume) {
 	x.add(c)
 }
 
-func volumeFields(prefix string, live *volume.Volume, v spec.Volume, ignored func(string) bool) []FieldChange {
-	var out []FieldChange
-	add := func(name, was, is string) {
-		path := prefix + "." + name
-		if was != is && (ignored == nil || !ignored(path)) {
-			out = append(out, FieldChange{Path: path, Old: &was, New: &is})
+// volumeFields compares a volume with the spec; fixed counts the differences
+// in what makes it another volume. The stack's own label is not compared: a
+// volume that somebody made and filled beforehand is as good.
+func (x *diffing) volumeFields(live *volume.Volume, v spec.Volume) (changes []FieldChange, fixed int) {
+	w := &walker{prefix: "volumes." + quoteKey(v.Key), ignored: x.ignored, redact: x.redact}
+	w.texts("driver", live.Driver, cmp.Or(v.Create.Driver, "local"))
+	w.merge(&node{field: field{secretive: true}, segment: "driver_opts"}, keepsTasks,
+		reflect.ValueOf(live.Options), reflect.ValueOf(v.Create.DriverOpts))
+	fixed = len(w.changes)
+	labels := withLabels(live.Labels, map[string]string{spec.LabelNamespace: x.stack.Name})
+	w.merge(labelsNode, keepsTasks, reflect.ValueOf(labels), reflect.ValueOf(x.volumeLabels(v)))
+	return w.changes, fixed
+}
+
+// volumeLabels are the spec's and those of the mounts: whichever task is first
+// makes the volume.
+func (x *diffing) volumeLabels(v spec.Volume) map[string]string {
+	out := withLabels(v.Create.Labels, nil)
+	for _, key := range v.MountedBy {
+		s, _ := x.stack.Service(key)
+		if s.Spec.TaskTemplate.ContainerSpec == nil {
+			continue
+		}
+		for _, m := range s.Spec.TaskTemplate.ContainerSpec.Mounts {
+			if m.Source == v.Name && m.VolumeOptions != nil {
+				maps.Copy(out, m.VolumeOptions.Labels)
+			}
 		}
 	}
-	driver := v.Create.Driver
-	if driver == "" {
-		driver = "local"
-	}
-	add("driver", live.Driver, driver)
-	keys := maps.Clone(live.Options)
-	if keys == nil {
-		keys = map[string]string{}
-	}
-	maps.Copy(keys, v.Create.DriverOpts)
-	for _, k := range sortedKeys(keys) {
-		add("driver_opts."+quoteKey(k), live.Options[k], v.Create.DriverOpts[k])
-	}
+	out[spec.LabelNamespace] = x.stack.Name
 	return out
 }
 

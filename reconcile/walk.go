@@ -265,12 +265,19 @@ func (w *walker) record(impact fieldImpact, secret bool, old, new *string) {
 	w.changes = append(w.changes, c)
 }
 
-// recordAt records a difference of a part that has no node of its own.
-func (w *walker) recordAt(name string, impact fieldImpact, old, new *string) {
+// texts compares a field that is no part of a service spec.
+func (w *walker) texts(name, live, want string) {
+	if live == want {
+		return
+	}
 	w.at = append(w.at, segment{text: name})
-	w.record(impact, false, old, new)
+	if !w.skips() {
+		w.record(keepsTasks, false, setText(live), setText(want))
+	}
 	w.at = w.at[:len(w.at)-1]
 }
+
+func setText(s string) *string { return mapText(s, s != "") }
 
 // ours says whether a label is swarmward's own bookkeeping.
 func ours(key string) bool { return strings.HasPrefix(key, labelPrefix) }
