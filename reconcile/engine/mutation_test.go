@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 
 	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/spec"
 )
 
 // Every part of a maximal service is changed by hand through the Engine's API,
@@ -26,6 +27,7 @@ func TestEveryLiveChangeIsSeen(t *testing.T) {
 		stack := stackOf(services...)
 		b.apply(stack)
 		b.settled(stack, "after the stack was made")
+		b.warned(stack)
 		tried := b.mutate(services, all)
 
 		p := b.apply(stack)
@@ -56,6 +58,32 @@ func TestEveryLiveChangeIsSeen(t *testing.T) {
 		b.settled(stack, "after the changes were taken back")
 		b.Logf("%d mutations tried, %d seen, each under its own path and gone after one write; %d mean the same and are not shown", len(all), seen, hidden)
 	})
+}
+
+// warned: what the Engine drops is a warning, not a difference.
+func (b *bench) warned(stack *spec.Stack) {
+	b.Helper()
+	var want, got []string
+	for path, since := range map[string]int{
+		"healthcheck.start_interval": 44, "privileges.seccomp.mode": 44, "privileges.seccomp.profile": 44,
+		"privileges.apparmor.mode": 44, "privileges.no_new_privileges": 44,
+		`volumes."/data".volume.subpath`: 45, `volumes."/tmp".tmpfs.options`: 46, "oom_score_adj": 46,
+	} {
+		if b.minor < since {
+			want = append(want, path)
+		}
+	}
+	for _, w := range b.plan(stack).Warnings {
+		if path, ok := strings.CutPrefix(w, "services.s000."); ok {
+			path, _, _ = strings.Cut(path, ": ")
+			got = append(got, path)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		b.Errorf("API 1.%d: the plan warns of %q, want %q", b.minor, got, want)
+	}
 }
 
 func pathsOf(c reconcile.Change) []string {
