@@ -3,6 +3,15 @@
 // converged (Judge), and whether the stack works (Verify). Diff and Judge are
 // functions of values; Pass and Loop drive them through the Engine and Prober
 // interfaces.
+//
+// A live service differs where it means something else than the spec, not
+// where it says it in another way: what the Engine fills in, drops or may
+// reorder is in the table of fields.go. Not everything that moves is a
+// difference. The counter of docker service update --force is kept as it is. An
+// image is its tag: whatever digest somebody pinned for that tag is kept, as
+// docker stack deploy --resolve-image changed does, unless the spec pins one
+// itself; another tag is a difference. What this Engine's version of the API
+// drops is a warning, until an upgrade makes it a difference.
 package reconcile
 
 import (
@@ -18,7 +27,7 @@ import (
 // on containers, which would restart tasks.
 const (
 	labelPrefix      = "swarmward."
-	LabelApplied     = "swarmward.applied"     // hash of the service spec that was written, and of what of it no rule ignores
+	LabelApplied     = "swarmward.applied"     // hash of the service spec that was written, and of what of it the Engine keeps and no rule ignores
 	LabelManaged     = "swarmward.managed"     // the object was created by swarmward
 	LabelFingerprint = "swarmward.fingerprint" // of a secret's content
 	LabelUnverified  = "swarmward.unverified"  // the secret was there before; its content is not known to be the spec's
