@@ -12,11 +12,15 @@ import (
 // keyedList keeps the live order: what is equal stays in its place, since a
 // mere reorder replaces tasks.
 func (w *walker) keyedList(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
-	before := w.found()
-	var out reflect.Value
-	if !w.canonical {
-		out = reflect.MakeSlice(live.Type(), 0, max(live.Len(), want.Len()))
+	if w.canonical {
+		for i := range want.Len() {
+			key := n.key(want.Index(i))
+			w.under(key, func() { w.added(n, impact, key, want.Index(i)) })
+		}
+		return live
 	}
+	before := w.found()
+	out := reflect.MakeSlice(live.Type(), 0, max(live.Len(), want.Len()))
 	for _, p := range n.pairs(live, want) {
 		w.under(p.key, func() {
 			var v reflect.Value
@@ -28,12 +32,12 @@ func (w *walker) keyedList(n *node, impact fieldImpact, live, want reflect.Value
 			default:
 				v = w.element(n, impact, p.key, live.Index(p.live), want.Index(p.want))
 			}
-			if !w.canonical && v.IsValid() {
+			if v.IsValid() {
 				out = reflect.Append(out, v)
 			}
 		})
 	}
-	if w.canonical || w.found() == before {
+	if w.found() == before {
 		return live
 	}
 	return out
