@@ -140,7 +140,7 @@ func (x *diffing) service(s spec.Service) {
 	change.Action, change.Fields = ActionUpdate, withoutEcho(path, w.changes)
 	next := m.mark(merged, m.pinned)
 	change.Cause = m.cause(live.Spec, next, w.changes)
-	if movedTag(change.Fields, live.Spec, merged) {
+	if x.seen.Digests[ImageOf(s.Spec)] != "" && movedTag(change.Fields, live.Spec, merged) {
 		change.Cause = "its tag points at another image now"
 	}
 	if note := rolledBackNote(live.UpdateStatus); note != "" {

@@ -313,3 +313,31 @@ func TestBlockedNetworkNamesItsUsers(t *testing.T) {
 		}
 	})
 }
+
+// A stack that follows its tags gets what the registry says a tag is now; one
+// that cannot be asked changes nothing.
+func TestFollowsTags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := applied(t), pair()
+		s.Settings.Images.Resolve = "always"
+		digest := "sha256:" + strings.Repeat("a", 64)
+		seen, _ := f.Observe(t.Context(), s)
+		seen.Digests = map[string]string{"back:1": digest}
+		seen.Unresolved = map[string]string{"front:1": "connection refused"}
+		plan := Differ{}.Diff(s, seen)
+		want := `update service back rolling(1): its tag points at another image now
+  services.back.image back:1 -> back:1@` + digest + "\n"
+		if diff := cmp.Diff(want, plan.String()); diff != "" {
+			t.Errorf("plan (-want +got):\n%s", diff)
+		}
+		if len(plan.Warnings) != 1 || plan.Warnings[0] != "services.front.image: the registry could not say what front:1 is now, so what runs is kept: connection refused" {
+			t.Errorf("warnings: %q", plan.Warnings)
+		}
+		edit(f, "app_back", func(s *swarm.ServiceSpec) { s.TaskTemplate.ContainerSpec.Image = "back:1@" + digest })
+		seen, _ = f.Observe(t.Context(), s)
+		seen.Digests = map[string]string{"back:1": digest}
+		if plan = (Differ{}).Diff(s, seen); !plan.Empty() {
+			t.Errorf("what it follows already differs:\n%s", plan)
+		}
+	})
+}
