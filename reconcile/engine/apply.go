@@ -15,7 +15,7 @@ import (
 
 // Do makes the one write that w stands for, after the reads that it needs.
 func (e *Engine) Do(ctx context.Context, w reconcile.Write) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	switch w := w.(type) {
 	case reconcile.CreateNetwork:

@@ -8,6 +8,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,10 @@ type Engine struct {
 	// MayJoin lets Locate join the container of this process to an attachable
 	// network for as long as a check needs it. Set it before the first call.
 	MayJoin bool
+	// Timeout bounds every call; 0 means 30 s: a manager without a quorum answers
+	// its first call after 20 s, a follower whose leader was killed after some
+	// 13 s. Set it before the first call.
+	Timeout time.Duration
 
 	api    *client.Client
 	log    *slog.Logger
@@ -38,9 +43,7 @@ type Engine struct {
 
 var _ reconcile.Engine = (*Engine)(nil)
 
-// callTimeout bounds every call. A manager without a quorum answers its first
-// call after 20 s; a follower whose leader was killed after some 13 s.
-const callTimeout = 30 * time.Second
+func (e *Engine) timeout() time.Duration { return cmp.Or(e.Timeout, 30*time.Second) }
 
 // New connects as the docker CLI does: DOCKER_HOST, DOCKER_TLS_VERIFY,
 // DOCKER_CERT_PATH, DOCKER_API_VERSION; the API version is negotiated. It makes
@@ -65,7 +68,7 @@ func (e *Engine) Close() error {
 // preflight makes sure that this Engine is a manager that can speak for the
 // Swarm: elsewhere some lists answer happily with local data alone.
 func (e *Engine) preflight(ctx context.Context) (system.Info, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	info, err := e.api.Info(ctx)
 	if err != nil {

@@ -69,7 +69,7 @@ func (e *Engine) explain(subject string, err error) error {
 	case client.IsErrConnectionFailed(err):
 		return &unreachable{subject, e.api.DaemonHost(), err}
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: the Engine at %s did not answer within %s: %w", subject, e.api.DaemonHost(), callTimeout, err)
+		return fmt.Errorf("%s: the Engine at %s did not answer within %s: %w", subject, e.api.DaemonHost(), e.timeout(), err)
 	case strings.Contains(err.Error(), "update out of sequence"):
 		return fmt.Errorf("%s: %w", subject, reconcile.ErrStale)
 	case errdefs.IsConflict(err) && strings.Contains(err.Error(), "already exists"):

@@ -23,7 +23,7 @@ func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Obs
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	o := &reconcile.Observed{
 		At: engineTime(info),
@@ -66,7 +66,7 @@ func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Obs
 
 // Progress makes five read-only calls.
 func (e *Engine) Progress(ctx context.Context, stack *spec.Stack) (*reconcile.Observed, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	info, err := e.api.Info(ctx)
 	if err != nil {
