@@ -147,40 +147,25 @@ func (p *pass) needs(c Change) []string {
 	return out
 }
 
-// staleTries bounds how often a write meets a Swarm that has moved on. While
-// an update rolls, the Swarm itself moves the version several times a second.
-const staleTries = 10
-
-// change makes one change; when the object has moved on since the plan, it is
-// observed and compared again, and only what still differs is written.
+// change makes one change. When the object has moved on since the plan, or it is
+// not known whether the write was made, it is observed and compared again, and
+// only what still differs is written.
 func (p *pass) change(ctx context.Context, c Change) error {
 	p.report(Event{Phase: PhaseApply, Subject: subject(c), State: "started", Message: string(c.Action)})
-	w := c.Write
-	for try := 1; ; try++ {
-		err := p.do(ctx, w)
-		if !errors.Is(err, ErrStale) || try == staleTries {
-			p.result(c, err)
-			return err
+	again := p.retries(PhaseApply, subject(c))
+	err := p.do(ctx, c.Write)
+	for err != nil && again.after(ctx, err) {
+		var rest *Change
+		if rest, err = p.left(ctx, c); err != nil {
+			continue
 		}
-		if err := pause(ctx, time.Duration(try)*50*time.Millisecond); err != nil {
-			return err
+		if rest == nil {
+			break
 		}
-		seen, err := p.Engine.Observe(ctx, p.stack)
-		if err != nil {
-			p.result(c, err)
-			return err
-		}
-		again, ok := p.Differ.Diff(p.stack, seen).find(c.Kind, c.Object)
-		if !ok || again.Write == nil {
-			p.result(c, nil)
-			return nil
-		}
-		if err := moved(c, again); err != nil {
-			p.result(c, err)
-			return err
-		}
-		w = again.Write
+		err = p.do(ctx, rest.Write)
 	}
+	p.result(c, err)
+	return err
 }
 
 // moved says which fields of an object became different between the plan c and

@@ -43,10 +43,6 @@ func (w *watch) look(ctx context.Context, asked time.Time) (*Observed, error) {
 	return seen, nil
 }
 
-// How long an await bears an Engine that does not answer: a leader that was
-// lost is replaced within some 13 s.
-const engineGrace = 40 * time.Second
-
 // await waits until the service has converged, cannot, or has used up its
 // time. It fails with errNotConverged after it noted the verdict.
 func (p *pass) await(ctx context.Context, s spec.Service) error {
@@ -58,7 +54,7 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 			if failing.IsZero() {
 				failing = time.Now()
 			}
-			if ctx.Err() != nil || time.Since(failing) > engineGrace {
+			if ctx.Err() != nil || time.Since(failing) > cmp.Or(p.Patience, engineGrace) {
 				return p.settle(ctx, s, Verdict{State: Failed, Reason: "engine_error", Message: err.Error()}, nil)
 			}
 			p.report(Event{PhaseConverge, s.Key, "waiting", "the Engine does not answer: " + err.Error()})

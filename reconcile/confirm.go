@@ -45,10 +45,21 @@ func (p *pass) confirm(ctx context.Context) {
 	if len(proved) == 0 {
 		return
 	}
-	seen, err := p.Engine.Observe(ctx, p.stack) // adopting them has moved their versions
+	again := p.retries(PhaseVerify, "adopted secrets")
+	err := p.unmark(ctx, proved)
+	for err != nil && again.after(ctx, err) {
+		err = p.unmark(ctx, proved)
+	}
 	if err != nil {
 		p.errs = append(p.errs, err)
-		return
+	}
+}
+
+// unmark takes the mark off the secrets that have it.
+func (p *pass) unmark(ctx context.Context, proved map[string]bool) error {
+	seen, err := p.Engine.Observe(ctx, p.stack) // adopting them has moved their versions
+	if err != nil {
+		return err
 	}
 	for _, s := range p.stack.Secrets {
 		for _, n := range revisions(seen.Secrets, s.Name) {
@@ -60,9 +71,13 @@ func (p *pass) confirm(ctx context.Context) {
 			sp.Labels = withLabels(live.Spec.Labels, nil)
 			delete(sp.Labels, LabelUnverified)
 			c := Change{Kind: KindSecret, Name: s.Key, Object: live.Spec.Name, Action: ActionAdopt, Impact: ImpactNone, Cause: "a check has proved that it is what the spec says"}
-			p.result(c, p.do(ctx, LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}))
+			if err := p.do(ctx, LabelSecret{ID: live.ID, Version: live.Version, Spec: sp}); err != nil {
+				return fmt.Errorf("%s: %w", subject(c), err)
+			}
+			p.result(c, nil)
 		}
 	}
+	return nil
 }
 
 // unverified says whether a secret is or becomes an adopted one in this pass.

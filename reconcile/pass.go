@@ -43,7 +43,10 @@ type Reconciler struct {
 	Poll     time.Duration // how often convergence is looked at; 0 means 500 ms
 	// Heartbeat is how often a wait that goes nowhere says so; 0 means 10 s.
 	Heartbeat time.Duration
-	Report    func(Event) // nil: nobody listens; called from several goroutines
+	// Patience is how long a pass bears an Engine that does not answer; 0 means
+	// 40 s.
+	Patience time.Duration
+	Report   func(Event) // nil: nobody listens; called from several goroutines
 }
 
 // Outcome is all that a pass found and did.
@@ -124,7 +127,7 @@ func ChecksExitCode(results []CheckResult) int {
 
 // Plan observes and compares. It writes nothing.
 func (r *Reconciler) Plan(ctx context.Context, stack *spec.Stack) (*Plan, *Observed, error) {
-	seen, err := r.Engine.Observe(ctx, stack)
+	seen, err := r.Observe(ctx, stack)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -250,10 +253,10 @@ func (p *pass) notStarted(errs map[string]error) {
 	}
 }
 
-// cleanup removes what was kept back, if everything converged and no check
-// says otherwise. A check that could not be tried verifies nothing.
+// cleanup removes what was kept back, if everything was made and converged and no
+// check says otherwise: what could not be made may be what replaces it. A check that could not be tried verifies nothing.
 func (p *pass) cleanup(ctx context.Context) {
-	if p.out.ExitCode() != ExitOK && p.out.ExitCode() != ExitStopped || len(p.errs) > 0 {
+	if p.out.ExitCode() != ExitOK && p.out.ExitCode() != ExitStopped || p.out.moved() || len(p.errs) > 0 {
 		return
 	}
 	p.removeAll(ctx, slices.DeleteFunc(slices.Clone(p.plan.Changes), func(c Change) bool { return !c.AfterChecks }))

@@ -121,9 +121,7 @@ func (p *pass) removeAll(ctx context.Context, changes []Change) {
 				stopping = append(stopping, w.ID)
 			}
 			steps = append(steps, step{id: changeID(c.Kind, c.Object), heavy: true, run: func(ctx context.Context) error {
-				err := p.do(ctx, c.Write)
-				p.result(c, err)
-				return err
+				return p.insist(ctx, c, c.Write)
 			}})
 		}
 		runSteps(ctx, steps, cmp.Or(p.Parallel, 8))
@@ -135,11 +133,14 @@ const stopTime = 30 * time.Second
 
 // gone waits until the tasks of removed services are no longer there.
 func (p *pass) gone(ctx context.Context, services []string) error {
-	began, limit := time.Now(), stopTime
+	began, limit, again := time.Now(), stopTime, p.retries(PhaseApply, "removed services")
 	for len(services) > 0 {
 		seen, err := p.watch.look(ctx, time.Now())
 		if err != nil {
-			return err
+			if !again.after(ctx, err) {
+				return err
+			}
+			continue
 		}
 		left := 0
 		for _, id := range services {

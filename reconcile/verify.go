@@ -32,6 +32,8 @@ const (
 	ReasonTimeout     Reason = "timeout"     // no answer in time
 	ReasonUnreachable Reason = "unreachable" // any other network failure
 	ReasonPanic       Reason = "panic"       // the probe itself broke
+	// ReasonEngineError: unknown, the Engine could not say where the target is.
+	ReasonEngineError Reason = "engine_error"
 )
 
 // CheckResult is what one try of a check found.
@@ -90,9 +92,12 @@ func (r *Reconciler) Verify(ctx context.Context, stack *spec.Stack, checks []spe
 const retryEvery = time.Second
 
 func (r *Reconciler) probe(ctx context.Context, stack *spec.Stack, c spec.Check, grace time.Duration) CheckResult {
-	began, said := time.Now(), ""
+	began, said, again := time.Now(), "", retries{patience: engineGrace}
 	for try := 1; ; try++ {
 		res := r.Prober.Probe(ctx, stack, c)
+		for res.Reason == ReasonEngineError && again.after(ctx, ErrInternal) {
+			res = r.Prober.Probe(ctx, stack, c)
+		}
 		patient := time.Since(began) < grace || try < c.Retries
 		if res.Status != CheckFailed || !patient {
 			return res

@@ -62,7 +62,7 @@ func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun bool) error {
 	}
 	defer e.Close()
 	stack := &spec.Stack{Name: name}
-	seen, err := e.Observe(cmd.Context(), stack)
+	seen, err := r.Observe(cmd.Context(), stack)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (t *try) locate(ctx context.Context, target spec.Target) (reconcile.Locatio
 	case errors.Is(ctx.Err(), context.Canceled):
 		f = interrupted()
 	case err != nil:
-		f = unknown(ReasonEngineError, fmt.Sprintf("The Engine could not say where service %s runs: %v.", name, err),
+		f = unknown(reconcile.ReasonEngineError, fmt.Sprintf("The Engine could not say where service %s runs: %v.", name, err),
 			"Make sure that the Docker Engine answers and that this node is a manager with a leader.")
 	case location.Running == 0:
 		f = failed(reconcile.ReasonNotRunning, fmt.Sprintf("No task of service %s is running.", name),

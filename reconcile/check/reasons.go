@@ -5,7 +5,6 @@ import "github.com/swarmward/swarmward/reconcile"
 // Reasons of every probe, beside those of package reconcile. Together they are
 // the closed set: a result that did not pass carries exactly one of them.
 const (
-	ReasonEngineError           reconcile.Reason = "engine_error"           // unknown: the Engine could not say where the target is
 	ReasonInterrupted           reconcile.Reason = "interrupted"            // unknown: the caller gave up before the probe had an answer
 	ReasonCredentialUnavailable reconcile.Reason = "credential_unavailable" // unknown: the spec does not hold the secret
 	ReasonClosed                reconcile.Reason = "closed"                 // the connection was taken and closed without an answer

@@ -14,7 +14,7 @@ import (
 // Attached makes three read-only calls. Containers on other nodes cannot be
 // seen from here; services can.
 func (e *Engine) Attached(ctx context.Context, name string) (reconcile.Attached, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	var out reconcile.Attached
 	n, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{Scope: "swarm"})

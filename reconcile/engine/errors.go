@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"syscall"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/swarm"
@@ -29,7 +31,7 @@ func notManager(info system.Info) error {
 		return fmt.Errorf("docker: node %s is a worker, which cannot manage the Swarm; point DOCKER_HOST at a manager%s", info.Name, managers(s))
 	}
 	if s.Error != "" {
-		return explainText("docker: this manager cannot answer for the Swarm", s.Error)
+		return classed{explainText("docker: this manager cannot answer for the Swarm", s.Error), reconcile.ErrBrokenOff}
 	}
 	return nil
 }
@@ -46,6 +48,14 @@ func (u *unreachable) Error() string {
 }
 
 func (u *unreachable) Unwrap() error { return u.cause }
+
+// classed is an error with what it means to a pass, which its text does not say.
+type classed struct {
+	error
+	class error
+}
+
+func (c classed) Unwrap() []error { return []error{c.error, c.class} }
 
 func managers(s swarm.Info) string {
 	var addrs []string
@@ -66,23 +76,61 @@ func (e *Engine) explain(subject string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case brokenOff(err):
+		return classed{fmt.Errorf("%s: the Engine at %s closed the connection without a whole answer: %w", subject, e.api.DaemonHost(), err), reconcile.ErrBrokenOff}
 	case client.IsErrConnectionFailed(err):
-		return &unreachable{subject, e.api.DaemonHost(), err}
+		return classed{&unreachable{subject, e.api.DaemonHost(), err}, reconcile.ErrUnreachable}
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: the Engine at %s did not answer within %s: %w", subject, e.api.DaemonHost(), e.timeout(), err)
+		return classed{fmt.Errorf("%s: the Engine at %s did not answer within %s: %w", subject, e.api.DaemonHost(), e.timeout(), err), reconcile.ErrBrokenOff}
 	case strings.Contains(err.Error(), "update out of sequence"):
 		return fmt.Errorf("%s: %w", subject, reconcile.ErrStale)
 	case errdefs.IsConflict(err) && strings.Contains(err.Error(), "already exists"):
 		return fmt.Errorf("%s: %w: %w", subject, reconcile.ErrStale, err)
 	}
-	return explainText(subject, err.Error(), err)
+	told := explainText(subject, err.Error(), err)
+	if class := classOf(err); class != nil {
+		return classed{told, class}
+	}
+	return told
+}
+
+// brokenOff: a connection was made, and ended before the answer did.
+func brokenOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		strings.HasSuffix(err.Error(), "unexpected EOF") // Info hides its cause
+}
+
+// classOf an answer that is none of the known ones; nil for one that lasts.
+func classOf(err error) error {
+	text := err.Error()
+	switch {
+	case leaderless(text):
+		return reconcile.ErrBrokenOff
+	case errdefs.IsUnavailable(err):
+		// What a node says that cannot manage its Swarm lasts. Anything else
+		// comes from a proxy whose Engine is away.
+		if !strings.Contains(text, "swarm manager") && !strings.Contains(text, "needs to be unlocked") {
+			return reconcile.ErrBrokenOff
+		}
+	case strings.Contains(text, "is too new. Maximum supported API version"):
+		return reconcile.ErrInternal // the versions were not negotiated, and will be
+	case errdefs.IsInternal(err):
+		return reconcile.ErrInternal
+	}
+	return nil
+}
+
+// leaderless is said by managers that have no quorum, or not yet again.
+func leaderless(text string) bool {
+	return strings.Contains(text, "does not have a leader") || strings.Contains(text, "context deadline exceeded") ||
+		strings.Contains(text, "lost leader status") || strings.Contains(text, "too few managers are online")
 }
 
 func explainText(subject, text string, cause ...error) error {
 	remedy := ""
 	switch {
-	case strings.Contains(text, "does not have a leader"), strings.Contains(text, "context deadline exceeded"),
-		strings.Contains(text, "lost leader status"), strings.Contains(text, "too few managers are online"):
+	case leaderless(text):
 		remedy = "; most managers must be up and reach each other on port 2377: see `docker node ls` on another manager"
 	case strings.Contains(text, "needs to be unlocked"):
 		remedy = "; run `docker swarm unlock` on this manager"
@@ -93,4 +141,9 @@ func explainText(subject, text string, cause ...error) error {
 		return fmt.Errorf("%s: %w%s", subject, cause[0], remedy)
 	}
 	return fmt.Errorf("%s: %s%s", subject, text, remedy)
+}
+
+// passes says whether an error that was explained may be gone in a moment.
+func passes(err error) bool {
+	return errors.Is(err, reconcile.ErrBrokenOff) || errors.Is(err, reconcile.ErrInternal) || errors.Is(err, reconcile.ErrUnreachable)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/containerd/errdefs"
@@ -55,18 +57,26 @@ func TestExplain(t *testing.T) {
 		name  string
 		err   error
 		want  string
-		stale bool
+		class error
 	}{
-		{"nothing", nil, "", false},
-		{"no Engine", unreachable, "no Engine answers at unix:///no/such.sock", false},
-		{"no answer", fmt.Errorf("get: %w", context.DeadlineExceeded), "did not answer within 30s", false},
-		{"stale", errors.New("rpc error: code = Unknown desc = update out of sequence"), "service a", true},
-		{"made meanwhile", fmt.Errorf("name conflicts with an existing object: service a already exists: %w", errdefs.ErrConflict), "already exists", true},
-		{"another conflict", fmt.Errorf("volume is in use: %w", errdefs.ErrConflict), "volume is in use", false},
-		{"no leader", errors.New("rpc error: The swarm does not have a leader."), "most managers must be up", false},
-		{"leader lost", errors.New("raft: failed to process the request: node lost leader status"), "most managers must be up", false},
-		{"locked", errors.New("Swarm is encrypted and needs to be unlocked before it can be used."), "docker swarm unlock", false},
-		{"a worker", errors.New("This node is not a swarm manager."), "point DOCKER_HOST at a manager", false},
+		{"nothing", nil, "", nil},
+		{"no Engine", unreachable, "no Engine answers at unix:///no/such.sock", reconcile.ErrUnreachable},
+		{"no answer", fmt.Errorf("get: %w", context.DeadlineExceeded), "did not answer within 30s", reconcile.ErrBrokenOff},
+		{"half an answer", fmt.Errorf("read: %w", io.ErrUnexpectedEOF), "without a whole answer", reconcile.ErrBrokenOff},
+		{"half an answer to info", errors.New("Error reading remote info: unexpected EOF"), "without a whole answer", reconcile.ErrBrokenOff},
+		{"a reset", fmt.Errorf("write: %w", syscall.EPIPE), "without a whole answer", reconcile.ErrBrokenOff},
+		{"stale", errors.New("rpc error: code = Unknown desc = update out of sequence"), "service a", reconcile.ErrStale},
+		{"made meanwhile", fmt.Errorf("name conflicts with an existing object: service a already exists: %w", errdefs.ErrConflict), "already exists", reconcile.ErrStale},
+		{"another conflict", fmt.Errorf("volume is in use: %w", errdefs.ErrConflict), "volume is in use", nil},
+		{"invalid", fmt.Errorf("no such driver: %w", errdefs.ErrInvalidArgument), "no such driver", nil},
+		{"internal", fmt.Errorf("disk is full: %w", errdefs.ErrInternal), "disk is full", reconcile.ErrInternal},
+		{"not negotiated", fmt.Errorf("client version 1.51 is too new. Maximum supported API version is 1.41: %w", errdefs.ErrInvalidArgument), "too new", reconcile.ErrInternal},
+		{"a proxy without its Engine", fmt.Errorf("no server is available: %w", errdefs.ErrUnavailable), "no server", reconcile.ErrBrokenOff},
+		{"a worker says", fmt.Errorf("This node is not a swarm manager: %w", errdefs.ErrUnavailable), "point DOCKER_HOST at a manager", nil},
+		{"no leader", errors.New("rpc error: The swarm does not have a leader."), "most managers must be up", reconcile.ErrBrokenOff},
+		{"leader lost", errors.New("raft: failed to process the request: node lost leader status"), "most managers must be up", reconcile.ErrBrokenOff},
+		{"locked", errors.New("Swarm is encrypted and needs to be unlocked before it can be used."), "docker swarm unlock", nil},
+		{"a worker", errors.New("This node is not a swarm manager."), "point DOCKER_HOST at a manager", nil},
 	} {
 		got := e.explain("service a", c.err)
 		if c.err == nil {
@@ -78,8 +88,10 @@ func TestExplain(t *testing.T) {
 		if !strings.HasPrefix(got.Error(), "service a: ") && c.want != "service a" || !strings.Contains(got.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, got)
 		}
-		if errors.Is(got, reconcile.ErrStale) != c.stale {
-			t.Errorf("%s: stale %v", c.name, !c.stale)
+		for _, class := range []error{reconcile.ErrStale, reconcile.ErrUnreachable, reconcile.ErrBrokenOff, reconcile.ErrInternal} {
+			if errors.Is(got, class) != (class == c.class) {
+				t.Errorf("%s: is it %q? It says %v", c.name, class, !errors.Is(got, class))
+			}
 		}
 	}
 }

@@ -22,6 +22,8 @@ import (
 // port, through the docker_gwbridge of the node that this process runs on. A
 // service without a way, or that is not there, is a Location without Ways.
 func (e *Engine) Locate(ctx context.Context, service string, port int) (reconcile.Location, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
+	defer cancel()
 	s, _, err := e.api.ServiceInspectWithRaw(ctx, service, swarm.ServiceInspectOptions{})
 	if errdefs.IsNotFound(err) {
 		return reconcile.Location{}, nil
@@ -50,7 +52,14 @@ func (e *Engine) Locate(ctx context.Context, service string, port int) (reconcil
 	}
 	out.Ways, out.Release = l.overlay(ctx)
 	out.Ways = append(out.Ways, l.published()...)
-	out.Ways = append(out.Ways, l.bridge(ctx)...)
+	bridge, err := l.bridge(ctx)
+	if err != nil {
+		if out.Release != nil {
+			out.Release()
+		}
+		return reconcile.Location{}, err
+	}
+	out.Ways = append(out.Ways, bridge...)
 	if len(out.Ways) == 0 {
 		out.Hint = l.hint()
 	}
@@ -146,10 +155,14 @@ func (l *locating) address(nodeID string) string {
 // and nobody else, can reach on any port. It is used when one of this machine's
 // own addresses is that bridge's gateway, which tells that the Engine's network
 // is the one we are in.
-func (l *locating) bridge(ctx context.Context) []reconcile.Way {
+func (l *locating) bridge(ctx context.Context) ([]reconcile.Way, error) {
 	n, err := l.api.NetworkInspect(ctx, "docker_gwbridge", network.InspectOptions{})
+	// An Engine that has none, or a proxy that tells nobody, is no error.
+	if err = l.explain("network docker_gwbridge", err); passes(err) {
+		return nil, err
+	}
 	if err != nil || !onGateway(n) {
-		return nil
+		return nil, nil
 	}
 	var out []reconcile.Way
 	for _, t := range l.tasks {
@@ -162,7 +175,7 @@ func (l *locating) bridge(ctx context.Context) []reconcile.Way {
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 func onGateway(n network.Inspect) bool {

@@ -3,6 +3,7 @@ package swarmlab
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log"
 	"net"
@@ -10,9 +11,11 @@ import (
 	"net/http/httputil"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/client"
 )
@@ -45,8 +48,12 @@ func (c Call) Write() bool { return c.Method != http.MethodGet && c.Method != ht
 // too. It is safe for concurrent use.
 type Faults struct {
 	Host string // a value for DOCKER_HOST: unix://…
+	// Ahead is how far the Engine's clock seems to be ahead of its tasks': one
+	// that has just begun to run seems to have done so for as long. Set it before
+	// the first call.
+	Ahead time.Duration
 
-	upstream *http.Transport
+	upstream http.RoundTripper
 	proxy    *httputil.ReverseProxy
 
 	mu    sync.Mutex
@@ -73,10 +80,9 @@ func NewFaults(tb testing.TB, host string) *Faults {
 		tb.Fatalf("swarmlab: faults: %v", err)
 	}
 	dial := engine.Dialer()
-	f := &Faults{
-		Host:     "unix://" + l.Addr().String(),
-		upstream: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }},
-	}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+	f := &Faults{Host: "unix://" + l.Addr().String()}
+	f.upstream = clock{transport, f}
 	f.proxy = &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { aim(r.Out) },
 		Transport:      f.upstream,
@@ -91,7 +97,7 @@ func NewFaults(tb testing.TB, host string) *Faults {
 	tb.Cleanup(func() {
 		_ = server.Close()
 		<-done
-		f.upstream.CloseIdleConnections()
+		transport.CloseIdleConnections()
 		_ = engine.Close()
 		_ = os.RemoveAll(dir)
 	})
@@ -204,4 +210,34 @@ func finish(w http.ResponseWriter, raw []byte) {
 	}
 	_, _ = conn.Write(raw)
 	_ = conn.Close()
+}
+
+// clock is the Engine with its clock set ahead.
+type clock struct {
+	http.RoundTripper
+	f *Faults
+}
+
+func (c clock) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := c.RoundTripper.RoundTrip(r)
+	if err != nil || c.f.Ahead == 0 || !strings.HasSuffix(r.URL.Path, "/info") {
+		return answer, err
+	}
+	defer answer.Body.Close()
+	var info map[string]any
+	if err := json.NewDecoder(answer.Body).Decode(&info); err != nil {
+		return nil, err
+	}
+	said, _ := info["SystemTime"].(string)
+	if now, err := time.Parse(time.RFC3339Nano, said); err == nil {
+		info["SystemTime"] = now.Add(c.f.Ahead).Format(time.RFC3339Nano)
+	}
+	body, err := json.Marshal(info)
+	if err != nil {
+		return nil, err
+	}
+	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	answer.TransferEncoding = nil
+	answer.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return answer, nil
 }

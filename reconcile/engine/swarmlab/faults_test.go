@@ -28,6 +28,9 @@ func standIn(t *testing.T) (host string, made *atomic.Int32) {
 		made.Add(1)
 		_, _ = io.WriteString(w, strings.Repeat("0123456789", 100))
 	})
+	m.HandleFunc("/info", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"ID":"x","SystemTime":"2026-01-02T03:04:05.6Z"}`)
+	})
 	m.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "first\n")
 		_ = http.NewResponseController(w).Flush()
@@ -161,5 +164,21 @@ func TestFaultsStreams(t *testing.T) {
 	_, _ = io.WriteString(conn, "hello\n")
 	if line, err := in.ReadString('\n'); line != "you said hello\n" || err != nil {
 		t.Errorf("%q, %v", line, err)
+	}
+}
+
+func TestFaultsClock(t *testing.T) {
+	host, _ := standIn(t)
+	f := swarmlab.NewFaults(t, host)
+	f.Ahead = time.Minute
+	transport := dialer(f)
+	defer transport.CloseIdleConnections()
+	answer, err := (&http.Client{Transport: transport}).Get("http://docker/info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, err := io.ReadAll(answer.Body); string(body) != `{"ID":"x","SystemTime":"2026-01-02T03:05:05.6Z"}` || err != nil {
+		t.Errorf("%s %v", body, err)
 	}
 }
