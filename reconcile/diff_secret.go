@@ -174,7 +174,9 @@ func (x *diffing) adoptSecret(c Change, live swarm.Secret, s spec.Secret) {
 	x.current[object{c.Kind, s.Name}] = live.Spec.Name
 	x.plan.Unverified = append(x.plan.Unverified, s.Key)
 	sp := live.Spec
-	sp.Labels = withLabels(live.Spec.Labels, map[string]string{
+	labels, fields := x.labelFields("secrets."+s.Key, live.Spec.Labels, s.Spec.Labels)
+	c.Fields = fields
+	sp.Labels = withLabels(labels, map[string]string{
 		LabelFingerprint: x.Fingerprints.Of(live.Spec.Name, []byte(s.Data)), LabelUnverified: "true",
 	})
 	c.Action, c.Impact, c.Object = ActionAdopt, ImpactNone, live.Spec.Name
