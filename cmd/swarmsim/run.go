@@ -73,7 +73,7 @@ func serveSwarm(ctx, life context.Context, e *Engine, o options) (int, error) {
 		return 1, err
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- serveHTTP(life, l, handler) }()
+	go func() { failed <- serveHTTP(life, l, handler, e.log) }()
 	if len(o.command) > 0 {
 		return runCommand(ctx, o.command, host)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -79,9 +80,10 @@ func listen(address string) (net.Listener, string, error) {
 	return l, network + "://" + where, nil
 }
 
-// serveHTTP answers until the context ends.
-func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
-	s := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+// serveHTTP answers until the context ends. The Engine's routers complain of
+// clients that leave before the end.
+func serveHTTP(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
+	s := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	go func() {
 		<-ctx.Done()
 		_ = s.Close()

@@ -48,11 +48,19 @@ func (e *Engine) timeout() time.Duration { return cmp.Or(e.Timeout, 30*time.Seco
 // New connects as the docker CLI does: DOCKER_HOST, DOCKER_TLS_VERIFY,
 // DOCKER_CERT_PATH, DOCKER_API_VERSION; the API version is negotiated. It makes
 // no call yet. log may be nil.
-func New(log *slog.Logger) (*Engine, error) {
+func New(log *slog.Logger) (*Engine, error) { return connect(log, client.FromEnv) }
+
+// NewAt connects to the Engine at host, a value for DOCKER_HOST, without a look
+// at the environment.
+func NewAt(host string, log *slog.Logger) (*Engine, error) {
+	return connect(log, client.WithHost(host))
+}
+
+func connect(log *slog.Logger, to client.Opt) (*Engine, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	api, err := client.NewClientWithOpts(to, client.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w; check DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", err)
 	}
