@@ -54,7 +54,10 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 			if failing.IsZero() {
 				failing = time.Now()
 			}
-			if ctx.Err() != nil || time.Since(failing) > cmp.Or(p.Patience, engineGrace) {
+			if ctx.Err() != nil { // not the service's fault, and told once, by Apply
+				return ctx.Err()
+			}
+			if time.Since(failing) > cmp.Or(p.Patience, engineGrace) {
 				return p.settle(ctx, s, Verdict{State: Failed, Reason: "engine_error", Message: err.Error()}, nil)
 			}
 			p.report(Event{PhaseConverge, s.Key, "waiting", "the Engine does not answer: " + err.Error()})

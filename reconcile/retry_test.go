@@ -202,3 +202,25 @@ func TestCheckAsksTheEngineAgain(t *testing.T) {
 		}
 	})
 }
+
+// Whoever ends a pass is told so, and not that the services failed.
+func TestInterruptedAwait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFlaky(newFake())
+		f.start = time.Hour
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		o := (&Reconciler{Engine: progressing{f}, Prober: fakeProber(passing)}).Pass(ctx, pair())
+		if v, judged := o.Verdicts["back"]; o.ExitCode() != ExitError || judged || !errors.Is(o.Err, context.DeadlineExceeded) {
+			t.Errorf("exit %d: %v, %+v", o.ExitCode(), o.Err, v)
+		}
+	})
+}
+
+// progressing answers a look only when its time is over.
+type progressing struct{ *flaky }
+
+func (p progressing) Progress(ctx context.Context, _ *spec.Stack) (*Observed, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}

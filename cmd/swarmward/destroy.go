@@ -99,7 +99,10 @@ func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun bool) error {
 	} else {
 		a.text().Destroyed(a.out, o)
 	}
-	if o.Err != nil {
+	switch {
+	case o.Err != nil && cmd.Context().Err() != nil:
+		report(a.err, errors.New("interrupted; what was removed is gone, and the next destroy continues from there"))
+	case o.Err != nil:
 		report(a.err, o.Err)
 	}
 	return errors.Join(err, exit(o.ExitCode()))
