@@ -24,7 +24,7 @@ func (e *Engine) Live(ctx context.Context, name string) (spec.Live, error) {
 	if err != nil {
 		return live, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	var services []swarm.Service
 	var networks []network.Summary
@@ -100,7 +100,7 @@ func (e *Engine) Stacks(ctx context.Context) (map[string]int, error) {
 	if _, err := e.preflight(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
 	defer cancel()
 	services, err := e.stackServices(ctx, spec.LabelNamespace)
 	if err != nil {
