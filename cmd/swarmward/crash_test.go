@@ -30,7 +30,8 @@ const (
 	stop breakage = "stop"
 )
 
-// lane is one scenario with one kind of breakage, at every so-many-th call.
+// lane is one scenario with one kind of breakage, at every so-many-th call; a
+// write that fails is never left out.
 type lane struct {
 	scenario
 	breakage
@@ -95,14 +96,19 @@ func (f *field) run(t *testing.T, l lane) {
 	g := f.take(t)
 	g.prepare(l.scenario)
 	g.settled("undisturbed", g.pass(l.scenario, g.engine))
-	want, most, n := g.objects(), writes(g.faults.Calls()), len(g.faults.Calls())
+	calls := g.faults.Calls()
+	want, most, n := g.objects(), writes(calls), len(calls)
 	if plan, _, err := g.reconciler(g.direct).Plan(t.Context(), g.stack()); l.act == nil && (err != nil || !plan.Empty()) {
 		t.Errorf("undisturbed: %v: the plan is not empty:\n%s", err, plan)
 	}
 	f.mu.Lock()
 	f.calls[l.name] = max(n, f.calls[l.name])
 	f.mu.Unlock()
-	for k := l.first; ; k += l.every {
+	for k := l.first; ; k++ {
+		sampled := (k-l.first)%l.every == 0 || l.breakage == breakage(swarmlab.Fail) && k <= n && calls[k-1].Write()
+		if !sampled {
+			continue
+		}
 		g.prepare(l.scenario)
 		hit := g.breakAt(l, k)
 		at := fmt.Sprintf("%s at call %d", l.breakage, k)
