@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,18 @@ func (t Text) Outcome(w io.Writer, o *reconcile.Outcome, services []string) {
 	}
 	for _, c := range o.Checks {
 		width = max(width, len(c.Name))
+	}
+	for _, a := range o.Applied {
+		switch {
+		case a.Err == nil:
+		case strings.HasPrefix(a.Err.Error(), "not started"):
+			if a.Change.Kind == reconcile.KindService {
+				continue // its verdict says so
+			}
+			fmt.Fprintf(w, "  %s %s %s: %s\n", t.paint(yellow, "not started:"), a.Change.Kind, a.Change.Name, Printable(strings.TrimPrefix(a.Err.Error(), "not started: ")))
+		default:
+			fmt.Fprintf(w, "  %s %s %s: %s\n", t.paint(red, "failed:"), a.Change.Kind, a.Change.Name, Printable(a.Err.Error()))
+		}
 	}
 	for _, s := range services {
 		v, ok := o.Verdicts[s]
@@ -64,6 +77,9 @@ func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
 		reconcile.ExitStopped:      "converged but for what is blocked",
 		reconcile.ExitUnknown:      "converged, but a check could not be tried",
 	}[o.ExitCode()]
+	if o.ExitCode() == reconcile.ExitStopped && slices.ContainsFunc(o.Applied, func(a reconcile.Applied) bool { return errors.Is(a.Err, reconcile.ErrMoved) }) {
+		result = "stopped for what somebody changed by hand meanwhile"
+	}
 	if errors.Is(o.Err, context.Canceled) {
 		result = "interrupted"
 	}

@@ -305,6 +305,13 @@ func TestOutcomeText(t *testing.T) {
 		{"no path", reconcile.Outcome{Checks: []reconcile.CheckResult{unknown}}, []string{"a check could not be tried", "reason: no_path"}},
 		{"not converged", reconcile.Outcome{Applied: made, Verdicts: map[string]reconcile.Verdict{"redis": {State: reconcile.Failed, Message: "its tasks keep failing", Remedy: "docker service logs x"}}},
 			[]string{"not converged, 1 written, 1 not started", "service redis   failed     its tasks keep failing", "to do: docker service logs x"}},
+		{"some failed", reconcile.Outcome{Err: errors.New("x"), Applied: []reconcile.Applied{
+			{Change: reconcile.Change{Kind: reconcile.KindConfig, Name: "motd"}, Err: errors.New("create: no \x1b[2Jspace")},
+			{Change: reconcile.Change{Kind: reconcile.KindNetwork, Name: "net"}, Err: errors.New("not started: config motd failed")},
+		}}, []string{"failed, nothing was written, 1 failed, 1 not started", "  failed: config motd: create: no \\x1b[2Jspace\n", "  not started: network net: config motd failed\n"}},
+		{"moved", reconcile.Outcome{Plan: &reconcile.Plan{}, Applied: []reconcile.Applied{
+			{Change: reconcile.Change{Kind: reconcile.KindService, Name: "web"}, Err: fmt.Errorf("%w: image a -> b", reconcile.ErrMoved)},
+		}}, []string{"stopped for what somebody changed by hand meanwhile", "failed: service web: changed by hand since the plan was made: image a -> b"}},
 		{"error", reconcile.Outcome{Err: errors.New("boom")}, []string{"failed, nothing was written"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
