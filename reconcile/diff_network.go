@@ -77,14 +77,14 @@ func (x *diffing) networkFields(live network.Summary, n spec.Network) []FieldCha
 	w.texts("enable_ipv6", strconv.FormatBool(live.EnableIPv6), strconv.FormatBool(want.EnableIPv6 != nil && *want.EnableIPv6))
 	if live.Driver != "" {
 		ipamFields(w, live.IPAM, want.IPAM)
-		w.merge(&node{field: field{secretive: true}, segment: "driver_opts"}, keepsTasks,
+		w.merge(&node{field: field{secretive: true}, segment: "driver_opts"},
 			reflect.ValueOf(ownOptions(live, want.Options)), reflect.ValueOf(want.Options))
 	}
 	labels := maps.Clone(want.Labels)
 	if n.Explicit && live.Labels[spec.LabelNamespace] == "" {
 		delete(labels, spec.LabelNamespace) // somebody else's: it belongs to no stack
 	}
-	w.merge(labelsNode, keepsTasks, reflect.ValueOf(live.Labels), reflect.ValueOf(labels))
+	w.merge(labelsNode, reflect.ValueOf(live.Labels), reflect.ValueOf(labels))
 	return w.changes
 }
 

@@ -278,7 +278,7 @@ var labelsNode = &node{field: field{secretive: true}, segment: "labels"}
 // result.
 func (x *diffing) labelFields(prefix string, live, want map[string]string) (map[string]string, []FieldChange) {
 	w := walker{prefix: prefix, ignored: x.ignored, redact: x.redact}
-	merged := w.merge(labelsNode, keepsTasks, reflect.ValueOf(live), reflect.ValueOf(want))
+	merged := w.merge(labelsNode, reflect.ValueOf(live), reflect.ValueOf(want))
 	return merged.Interface().(map[string]string), w.changes
 }
 

@@ -62,11 +62,11 @@ func (x *diffing) volume(v spec.Volume) {
 func (x *diffing) volumeFields(live *volume.Volume, v spec.Volume) (changes []FieldChange, fixed int) {
 	w := &walker{prefix: "volumes." + quoteKey(v.Key), ignored: x.ignored, redact: x.redact}
 	w.texts("driver", live.Driver, cmp.Or(v.Create.Driver, "local"))
-	w.merge(&node{field: field{secretive: true}, segment: "driver_opts"}, keepsTasks,
+	w.merge(&node{field: field{secretive: true}, segment: "driver_opts"},
 		reflect.ValueOf(live.Options), reflect.ValueOf(v.Create.DriverOpts))
 	fixed = len(w.changes)
 	labels := withLabels(live.Labels, map[string]string{spec.LabelNamespace: x.stack.Name})
-	w.merge(labelsNode, keepsTasks, reflect.ValueOf(labels), reflect.ValueOf(x.volumeLabels(v)))
+	w.merge(labelsNode, reflect.ValueOf(labels), reflect.ValueOf(x.volumeLabels(v)))
 	return w.changes, fixed
 }
 

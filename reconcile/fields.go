@@ -55,32 +55,18 @@ type field struct {
 	unhashed bool
 	// secretive: the value is hidden when its key sounds like a secret's.
 	secretive bool
-	// impact of a change of this field or anything below it.
-	impact fieldImpact
 }
 
-type fieldImpact int
-
-const (
-	inherits     fieldImpact = iota // as the parent; at the root: tasks are replaced
-	keepsTasks                      // no task restarts
-	movesTasks                      // only tasks whose node no longer fits are replaced
-	scalesTasks                     // tasks are added or removed, none is replaced
-	replaceTasks                    // every task is replaced
-)
-
 // fieldTable is the one table of what swarmward knows about a ServiceSpec's
-// fields, by their Go names. What restarts tasks follows swarmkit's orchestrator/task.go
-// IsTaskDirty: a task is replaced when TaskSpec or EndpointSpec differ, but for
-// a placement that its node still satisfies. Defaults are those that the Engine
-// puts in place (swarmkit api/defaults, docker daemon/cluster/convert).
+// fields, by their Go names. Defaults are those that the Engine puts in place
+// (swarmkit api/defaults, docker daemon/cluster/convert).
 func fieldTable() map[string]field {
 	m := serviceFields()
 	maps.Copy(m, containerFields())
 	maps.Copy(m, fileFields())
 	maps.Copy(m, taskFields())
 	for goName, name := range map[string]string{"UpdateConfig": "deploy.update_config", "RollbackConfig": "deploy.rollback_config"} {
-		m[goName] = field{name: name, impact: keepsTasks, nilDef: defaultUpdateConfig}
+		m[goName] = field{name: name, nilDef: defaultUpdateConfig}
 		m[goName+".FailureAction"] = field{def: swarm.UpdateFailureActionPause}
 		m[goName+".Order"] = field{def: swarm.UpdateOrderStopFirst}
 		m[goName+".Monitor"] = field{def: 5 * time.Second}
@@ -92,14 +78,14 @@ func serviceFields() map[string]field {
 	return map[string]field{
 		"Name":     {skip: true}, // a service cannot be renamed
 		"Networks": {skip: true}, // deprecated; TaskTemplate.Networks holds them
-		"Labels":   {name: "deploy.labels", secretive: true, impact: keepsTasks},
+		"Labels":   {name: "deploy.labels", secretive: true},
 
 		"TaskTemplate":               {name: "."},
 		"TaskTemplate.ForceUpdate":   {skip: true}, // a counter for `docker service update --force`: no state to go back to
 		"TaskTemplate.Runtime":       {def: swarm.RuntimeContainer},
 		"TaskTemplate.ContainerSpec": {name: "."},
 
-		"Mode":                     {name: "deploy", impact: scalesTasks},
+		"Mode":                     {name: "deploy"},
 		"Mode.Replicated":          {name: "."},
 		"Mode.Replicated.Replicas": {name: "deploy.replicas", def: uint64(1)},
 		"Mode.Global":              {name: "."},
@@ -212,11 +198,11 @@ func taskFields() map[string]field {
 		"TaskTemplate.RestartPolicy.Delay":                     {def: 5 * time.Second},
 		"TaskTemplate.RestartPolicy.MaxAttempts":               {def: uint64(0)},
 		"TaskTemplate.RestartPolicy.Window":                    {def: time.Duration(0)},
-		"TaskTemplate.Placement":                               {name: "deploy.placement", impact: movesTasks},
+		"TaskTemplate.Placement":                               {name: "deploy.placement"},
 		"TaskTemplate.Placement.Constraints":                   {list: set, key: constraintKey},
-		"TaskTemplate.Placement.MaxReplicas":                   {name: ".max_replicas_per_node", impact: keepsTasks},
-		"TaskTemplate.Placement.Preferences":                   {impact: keepsTasks, format: formatPreferences},
-		"TaskTemplate.Placement.Platforms":                     {name: "platform", impact: keepsTasks, equal: samePlatforms, format: formatPlatforms, unhashed: true},
+		"TaskTemplate.Placement.MaxReplicas":                   {name: ".max_replicas_per_node"},
+		"TaskTemplate.Placement.Preferences":                   {format: formatPreferences},
+		"TaskTemplate.Placement.Platforms":                     {name: "platform", equal: samePlatforms, format: formatPlatforms, unhashed: true},
 		"TaskTemplate.LogDriver":                               {name: "logging"},
 		"TaskTemplate.LogDriver.Name":                          {name: ".driver"},
 	}

@@ -110,7 +110,6 @@ type FieldChange struct {
 	Path      string // in the user's words: services.redis.environment.LOG_LEVEL
 	Old, New  *string
 	Sensitive bool
-	impact    fieldImpact
 	since     int // API version that first keeps the field; 0: all do
 }
 

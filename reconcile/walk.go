@@ -48,13 +48,13 @@ type segment struct {
 
 // service merges two specs.
 func (w *walker) service(live, want *swarm.ServiceSpec) swarm.ServiceSpec {
-	merged := w.merge(fields(), replaceTasks, reflect.ValueOf(live).Elem(), reflect.ValueOf(want).Elem())
+	merged := w.merge(fields(), reflect.ValueOf(live).Elem(), reflect.ValueOf(want).Elem())
 	return merged.Interface().(swarm.ServiceSpec)
 }
 
 // merge returns live where it means the same as want, and otherwise live with
 // every difference taken from want, each recorded as a FieldChange.
-func (w *walker) merge(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) merge(n *node, live, want reflect.Value) reflect.Value {
 	if n.skip || w.canonical && n.unhashed {
 		return live
 	}
@@ -64,29 +64,26 @@ func (w *walker) merge(n *node, impact fieldImpact, live, want reflect.Value) re
 	}
 	out := live
 	if !w.skips() {
-		if n.impact != inherits {
-			impact = n.impact
-		}
-		out = w.compare(n, impact, live, want)
+		out = w.compare(n, live, want)
 	}
 	w.at = w.at[:depth]
 	return out
 }
 
-func (w *walker) compare(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) compare(n *node, live, want reflect.Value) reflect.Value {
 	switch {
 	case n.elem != nil:
-		return w.keyedList(n, impact, live, want)
+		return w.keyedList(n, live, want)
 	case n.none.IsValid() && live.Kind() == reflect.Pointer:
-		return w.pointer(n, impact, live, want)
+		return w.pointer(n, live, want)
 	case n.none.IsValid():
-		return w.structs(n, impact, live, want)
+		return w.structs(n, live, want)
 	case n.equal == nil && live.Kind() == reflect.Map:
-		return w.maps(n, impact, live, want)
+		return w.maps(n, live, want)
 	case live.Kind() == reflect.Slice && n.list == set:
-		return w.setList(n, impact, live, want)
+		return w.setList(n, live, want)
 	}
-	return w.leaf(n, impact, live, want)
+	return w.leaf(n, live, want)
 }
 
 // found counts what the walk has found so far.
@@ -130,12 +127,12 @@ func (w *walker) under(key string, f func()) {
 }
 
 // pointer: nil stands for the zero struct or the field's nilDef.
-func (w *walker) pointer(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) pointer(n *node, live, want reflect.Value) reflect.Value {
 	if live.IsNil() && want.IsNil() {
 		return live
 	}
 	before, kept := w.found(), w.kept
-	merged := w.structs(n, impact, n.deref(live), n.deref(want))
+	merged := w.structs(n, n.deref(live), n.deref(want))
 	switch {
 	case w.found() == before || w.canonical:
 		return live
@@ -154,11 +151,11 @@ func (n *node) deref(p reflect.Value) reflect.Value {
 	return p.Elem()
 }
 
-func (w *walker) structs(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) structs(n *node, live, want reflect.Value) reflect.Value {
 	out, copied := live, false
 	for _, p := range n.parts {
 		before := w.found()
-		v := w.merge(p.node, impact, live.Field(p.index), want.Field(p.index))
+		v := w.merge(p.node, live.Field(p.index), want.Field(p.index))
 		if w.found() == before || w.canonical {
 			continue
 		}
@@ -171,7 +168,7 @@ func (w *walker) structs(n *node, impact fieldImpact, live, want reflect.Value) 
 	return out
 }
 
-func (w *walker) maps(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) maps(n *node, live, want reflect.Value) reflect.Value {
 	was, is := live.Interface().(map[string]string), want.Interface().(map[string]string)
 	if w.ignored == nil && sameMap(was, is) {
 		return live
@@ -191,7 +188,7 @@ func (w *walker) maps(n *node, impact fieldImpact, live, want reflect.Value) ref
 			case w.canonical:
 				w.hash(func(b []byte) []byte { return append(b, v...) })
 			default:
-				w.record(impact, n.secretive && spec.SoundsSecret(k), mapText(l, inLive), mapText(v, inWant))
+				w.record(n.secretive && spec.SoundsSecret(k), mapText(l, inLive), mapText(v, inWant))
 			}
 		})
 		if inWant && out != nil {
@@ -224,7 +221,7 @@ func mapText(s string, set bool) *string {
 	return &s
 }
 
-func (w *walker) leaf(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) leaf(n *node, live, want reflect.Value) reflect.Value {
 	if n.same(live, want) {
 		return live
 	}
@@ -240,13 +237,13 @@ func (w *walker) leaf(n *node, impact fieldImpact, live, want reflect.Value) ref
 	if was != nil && is != nil && *was == *is {
 		was, is = text(fmt.Sprint(live.Interface())), text(fmt.Sprint(want.Interface())) // the format leaves out what differs
 	}
-	w.record(impact, false, was, is)
+	w.record(false, was, is)
 	w.changes[len(w.changes)-1].since = n.since
 	return want
 }
 
-func (w *walker) record(impact fieldImpact, secret bool, old, new *string) {
-	c := FieldChange{Path: w.path(), Old: old, New: new, impact: impact}
+func (w *walker) record(secret bool, old, new *string) {
+	c := FieldChange{Path: w.path(), Old: old, New: new}
 	for _, p := range []**string{&c.Old, &c.New} {
 		if *p == nil {
 			continue
@@ -272,7 +269,7 @@ func (w *walker) texts(name, live, want string) {
 	}
 	w.at = append(w.at, segment{text: name})
 	if !w.skips() {
-		w.record(keepsTasks, false, setText(live), setText(want))
+		w.record(false, setText(live), setText(want))
 	}
 	w.at = w.at[:len(w.at)-1]
 }

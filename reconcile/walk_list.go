@@ -11,11 +11,11 @@ import (
 
 // keyedList keeps the live order: what is equal stays in its place, since a
 // mere reorder replaces tasks.
-func (w *walker) keyedList(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) keyedList(n *node, live, want reflect.Value) reflect.Value {
 	if w.canonical {
 		for i := range want.Len() {
 			key := n.key(want.Index(i))
-			w.under(key, func() { w.added(n, impact, key, want.Index(i)) })
+			w.under(key, func() { w.added(n, key, want.Index(i)) })
 		}
 		return live
 	}
@@ -26,11 +26,11 @@ func (w *walker) keyedList(n *node, impact fieldImpact, live, want reflect.Value
 			var v reflect.Value
 			switch {
 			case p.live < 0:
-				v = w.added(n, impact, p.key, want.Index(p.want))
+				v = w.added(n, p.key, want.Index(p.want))
 			case p.want < 0:
-				v = w.removed(n, impact, p.key, live.Index(p.live))
+				v = w.removed(n, p.key, live.Index(p.live))
 			default:
-				v = w.element(n, impact, p.key, live.Index(p.live), want.Index(p.want))
+				v = w.element(n, p.key, live.Index(p.live), want.Index(p.want))
 			}
 			if v.IsValid() {
 				out = reflect.Append(out, v)
@@ -43,54 +43,54 @@ func (w *walker) keyedList(n *node, impact fieldImpact, live, want reflect.Value
 	return out
 }
 
-func (w *walker) removed(n *node, impact fieldImpact, key string, live reflect.Value) reflect.Value {
+func (w *walker) removed(n *node, key string, live reflect.Value) reflect.Value {
 	if w.skips() {
 		return live
 	}
-	w.record(impact, n.secretive && spec.SoundsSecret(key), n.elementText(live), nil)
+	w.record(n.secretive && spec.SoundsSecret(key), n.elementText(live), nil)
 	return reflect.Value{}
 }
 
-func (w *walker) added(n *node, impact fieldImpact, key string, want reflect.Value) reflect.Value {
+func (w *walker) added(n *node, key string, want reflect.Value) reflect.Value {
 	if w.skips() {
 		return reflect.Value{}
 	}
 	if w.canonical {
-		return w.present(n, impact, want)
+		return w.present(n, want)
 	}
 	if !n.elem.none.IsValid() {
-		w.record(impact, n.secretive && spec.SoundsSecret(key), nil, n.elementText(want))
+		w.record(n.secretive && spec.SoundsSecret(key), nil, n.elementText(want))
 		return want
 	}
-	w.record(impact, false, nil, n.elementText(want))
+	w.record(false, nil, n.elementText(want))
 	if w.api > 0 {
 		inside := walker{prefix: w.prefix, api: w.api, canonical: true, at: slices.Clone(w.at)}
-		inside.merge(n.elem, impact, reflect.Zero(want.Type()), want)
+		inside.merge(n.elem, reflect.Zero(want.Type()), want)
 		w.dropped = append(w.dropped, inside.dropped...)
 	}
 	return want
 }
 
 // present hashes an element: that it is there, and all that is in it.
-func (w *walker) present(n *node, impact fieldImpact, want reflect.Value) reflect.Value {
+func (w *walker) present(n *node, want reflect.Value) reflect.Value {
 	if !n.elem.none.IsValid() {
 		w.hash(func(b []byte) []byte { return appendValue(b, want) })
 		return want
 	}
 	w.hash(func(b []byte) []byte { return b })
-	return w.merge(n.elem, impact, reflect.Zero(want.Type()), want)
+	return w.merge(n.elem, reflect.Zero(want.Type()), want)
 }
 
 // element compares two elements with one key. Pointers to structs and structs
 // are walked; anything else is one value.
-func (w *walker) element(n *node, impact fieldImpact, key string, live, want reflect.Value) reflect.Value {
+func (w *walker) element(n *node, key string, live, want reflect.Value) reflect.Value {
 	if n.elem.none.IsValid() {
-		return w.merge(n.elem, impact, live, want)
+		return w.merge(n.elem, live, want)
 	}
 	if equalValues(live, want) || w.skips() {
 		return live
 	}
-	w.record(impact, n.secretive && spec.SoundsSecret(key), n.elementText(live), n.elementText(want))
+	w.record(n.secretive && spec.SoundsSecret(key), n.elementText(live), n.elementText(want))
 	return want
 }
 
@@ -178,7 +178,7 @@ func (n *node) partners(live, want reflect.Value, liveKeys []string, open map[st
 // means says whether two elements mean the same.
 func (n *node) means(live, want reflect.Value) bool {
 	w := walker{}
-	w.element(n, inherits, "", live, want)
+	w.element(n, "", live, want)
 	return w.found() == 0
 }
 
@@ -214,7 +214,7 @@ func ascending(keys []string) bool {
 	return true
 }
 
-func (w *walker) setList(n *node, impact fieldImpact, live, want reflect.Value) reflect.Value {
+func (w *walker) setList(n *node, live, want reflect.Value) reflect.Value {
 	if equalValues(live, want) {
 		return live
 	}
@@ -250,7 +250,7 @@ func (w *walker) setList(n *node, impact fieldImpact, live, want reflect.Value) 
 	if same {
 		return live
 	}
-	w.record(impact, false, n.setText(live), n.setText(want))
+	w.record(false, n.setText(live), n.setText(want))
 	return out
 }
 
