@@ -254,3 +254,22 @@ func TestIgnoredFieldOutlivesItsParent(t *testing.T) {
 		}
 	}
 }
+
+// A rule is for every element of its key: which of two is the second depends on
+// what else is there.
+func TestIgnoredDuplicates(t *testing.T) {
+	env := func(list ...string) swarm.ServiceSpec {
+		return swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{ContainerSpec: &swarm.ContainerSpec{Env: list}}}
+	}
+	live, want := env(), env("a", "a", "b")
+	w := walker{ignored: func(path string) bool { return path == "environment.a" }}
+	merged := w.service(&live, &want)
+	if got := merged.TaskTemplate.ContainerSpec; got == nil || !slices.Equal(got.Env, []string{"b"}) || len(w.changes) != 1 {
+		t.Errorf("%+v, %v", got, w.changes)
+	}
+	live, w.ignored = env("a", "a=1"), nil
+	w.changes = nil
+	if w.service(&live, &want); len(w.changes) != 2 || w.changes[0].Path != `environment."a#2"` {
+		t.Errorf("%v", w.changes)
+	}
+}

@@ -44,6 +44,9 @@ type segment struct {
 	text     string
 	absolute bool // the path begins here
 	key      bool // of a map or list: quoted where a dot would make it ambiguous
+	// times is the how manieth of that key it is; the second is called key#2. A
+	// rule is for all of them: which is the second depends on the others.
+	times int
 }
 
 // service merges two specs.
@@ -90,9 +93,9 @@ func (w *walker) compare(n *node, live, want reflect.Value) reflect.Value {
 func (w *walker) found() int { return len(w.changes) + len(w.dropped) }
 
 // path is where the walk is, in the user's words.
-func (w *walker) path() string { return string(w.appendPath(nil)) }
+func (w *walker) path() string { return string(w.appendPath(nil, true)) }
 
-func (w *walker) appendPath(b []byte) []byte {
+func (w *walker) appendPath(b []byte, ordinals bool) []byte {
 	first := len(w.at) - 1
 	for first > 0 && !w.at[first].absolute {
 		first--
@@ -103,6 +106,9 @@ func (w *walker) appendPath(b []byte) []byte {
 		if len(b) > start {
 			b = append(b, '.')
 		}
+		if ordinals && s.times > 1 {
+			s.text = fmt.Sprintf("%s#%d", s.text, s.times)
+		}
 		if s.key {
 			s.text = quoteKey(s.text)
 		}
@@ -112,7 +118,7 @@ func (w *walker) appendPath(b []byte) []byte {
 }
 
 func (w *walker) skips() bool {
-	if w.ignored == nil || len(w.at) == 0 || !w.ignored(w.path()) {
+	if w.ignored == nil || len(w.at) == 0 || !w.ignored(string(w.appendPath(nil, false))) {
 		return false
 	}
 	w.kept++
@@ -120,8 +126,11 @@ func (w *walker) skips() bool {
 }
 
 // under runs f at a key of the map or list where the walk is.
-func (w *walker) under(key string, f func()) {
-	w.at = append(w.at, segment{text: key, key: true})
+func (w *walker) under(key string, f func()) { w.nth(key, 1, f) }
+
+// nth is under for an element that is not the first of its key.
+func (w *walker) nth(key string, times int, f func()) {
+	w.at = append(w.at, segment{text: key, key: true, times: times})
 	f()
 	w.at = w.at[:len(w.at)-1]
 }

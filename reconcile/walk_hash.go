@@ -10,7 +10,7 @@ import (
 // hash writes a line: the path, and what value appends for what is there.
 func (w *walker) hash(value func([]byte) []byte) {
 	var room [160]byte
-	b := w.appendPath(room[:0])
+	b := w.appendPath(room[:0], true)
 	w.lines = append(w.lines, string(value(append(b, 0))))
 }
 

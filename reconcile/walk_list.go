@@ -22,7 +22,7 @@ func (w *walker) keyedList(n *node, live, want reflect.Value) reflect.Value {
 	before := w.found()
 	out := reflect.MakeSlice(live.Type(), 0, max(live.Len(), want.Len()))
 	for _, p := range n.pairs(live, want) {
-		w.under(p.key, func() {
+		w.nth(p.key, p.times, func() {
 			var v reflect.Value
 			switch {
 			case p.live < 0:
@@ -108,6 +108,7 @@ func (n *node) elementText(v reflect.Value) *string {
 // pairing is an element of one list or of both; -1 where it is missing.
 type pairing struct {
 	key        string
+	times      int // the how manieth of its key
 	live, want int
 }
 
@@ -120,7 +121,7 @@ func (n *node) pairs(live, want reflect.Value) []pairing {
 	out := make([]pairing, 0, max(len(liveKeys), len(wantKeys)))
 	if slices.Equal(liveKeys, wantKeys) && distinct(liveKeys) {
 		for i, k := range liveKeys {
-			out = append(out, pairing{k, i, i})
+			out = append(out, pairing{k, 1, i, i})
 		}
 		return out
 	}
@@ -130,23 +131,20 @@ func (n *node) pairs(live, want reflect.Value) []pairing {
 	}
 	partner := n.partners(live, want, liveKeys, open)
 	times := map[string]int{}
-	name := func(k string) string {
+	count := func(k string) int {
 		times[k]++
-		if times[k] > 1 {
-			return fmt.Sprintf("%s#%d", k, times[k])
-		}
-		return k
+		return times[k]
 	}
 	taken := make([]bool, len(wantKeys))
 	for i, k := range liveKeys {
-		out = append(out, pairing{name(k), i, partner[i]})
+		out = append(out, pairing{k, count(k), i, partner[i]})
 		if partner[i] >= 0 {
 			taken[partner[i]] = true
 		}
 	}
 	for j, k := range wantKeys {
 		if !taken[j] {
-			out = append(out, pairing{name(k), -1, j})
+			out = append(out, pairing{k, count(k), -1, j})
 		}
 	}
 	return out
