@@ -61,10 +61,10 @@ func (x *diffing) ignoreRules() func(string) bool {
 		if err != nil {
 			return false
 		}
-		names = withImage(names)
+		image := withImage(names)
 		hit := false
 		for _, r := range x.rules {
-			if r.covers(names) {
+			if r.covers(names) || r.covers(image) {
 				r.used, hit = true, true
 			}
 		}

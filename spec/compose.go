@@ -200,6 +200,34 @@ func (l *loading) adaptRaw(raw map[string]any) {
 		for _, kind := range []string{"limits", "reservations"} {
 			decimalCPUs(mapping(service, "deploy", "resources", kind))
 		}
+		listExtensionLike(service, "environment", "labels", "sysctls", "annotations")
+		listExtensionLike(mapping(service, "deploy"), "labels")
+	}
+	for _, section := range []string{"networks", "volumes", "secrets", "configs"} {
+		for name := range mapping(raw, section) {
+			listExtensionLike(mapping(raw, section, name), "labels")
+		}
+	}
+}
+
+// listExtensionLike writes mappings as lists where compose-go would take a key
+// for an extension, although any name may stand there: a label x-real-ip.
+func listExtensionLike(of map[string]any, keys ...string) {
+	for _, key := range keys {
+		m, _ := of[key].(map[string]any)
+		var list []any
+		odd := false
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			odd = odd || strings.HasPrefix(name, "x-")
+			if m[name] == nil {
+				list = append(list, name)
+			} else {
+				list = append(list, fmt.Sprintf("%s=%v", name, m[name]))
+			}
+		}
+		if odd {
+			of[key] = list
+		}
 	}
 }
 

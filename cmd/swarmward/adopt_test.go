@@ -76,7 +76,7 @@ func TestAdoptionRestartsNothing(t *testing.T) {
 	adopts := func(verb ...string) {
 		t.Helper()
 		r := o.want(2, append([]string{"plan"}, verb...), "adopt, no restart")
-		for _, bad := range []string{"->", "restarts", "blocked", "create", "remove"} {
+		for _, bad := range []string{"->", "1 task restarts", "tasks restart", "blocked", "create", "remove"} {
 			if strings.Contains(r.stdout, bad) {
 				t.Errorf("the plan of a stack that is as the spec says has %q:\n%s", bad, r)
 			}

@@ -58,7 +58,8 @@ x-swarmward: {images: {resolve: %s}}
 	second := push("1", "second")
 	o.want(0, []string{"plan"}, "nothing to do") // changed: the spec's image did not
 	spec("1", "always", "")
-	o.want(2, []string{"plan"}, "rolling: 1 task restarts, its tag points at another image now", first, second)
+	o.want(2, []string{"plan"}, "rolling: 1 task restarts, its tag points at another image now")
+	o.want(2, []string{"plan", "-o", "json"}, image+":1@"+first, image+":1@"+second)
 	o.want(0, []string{"apply"}, "converged")
 	runs("a tag that moved", image+":1@"+second)
 	o.want(0, []string{"plan"}, "nothing to do")
@@ -66,7 +67,7 @@ x-swarmward: {images: {resolve: %s}}
 	// The registry goes away: what is known stays as it is, pin and task.
 	registry.Stop()
 	_, task := running()
-	o.want(0, []string{"plan"}, "nothing to do", "the registry could not say what "+image+":1 is now, so what runs is kept")
+	o.want(0, []string{"plan"}, "nothing to do", "services.app.image: the registry could not say what", "what runs is kept")
 	spec("1", "always", "b")
 	o.want(0, []string{"apply"}, "no restart", "converged")
 	runs("a label, without the registry", image+":1@"+second)
@@ -90,7 +91,7 @@ x-swarmward: {images: {resolve: %s}}
 	o.want(0, []string{"apply"}, "rolling", "converged")
 	runs("never", image+":3")
 	spec("3", "always", "c")
-	o.want(0, []string{"apply"}, "rolling: 1 task restarts", third, "converged")
+	o.want(0, []string{"apply"}, "rolling: 1 task restarts", "converged")
 	runs("from never to always", image+":3@"+third)
 
 	// Without credentials the registry is as good as away.

@@ -10,7 +10,7 @@ var fields = []field{
 	{"services.web.entrypoint", append(words, "[a, 'b c', '']", "['$$HOME', '${TAG}']")},
 	{"services.web.environment", []string{
 		"{B: 1, A: x, C: 1.50, D: , SET: , UNSET: , EMPTY: , Q: '', E: 'a=b', F: 010, G: 1e3, H: 0x1f, I: 123456789012, J: yes, K: ~, L: '${TAG}', M: 'a$$b', N: 1_000, O: .5}",
-		"[B=1, A=x, SET, UNSET, EMPTY, 'Q=', 'E=a=b', 'A=y', 'D=${TAG:-1}']", "{}", "[]", "{a.b-c: x, 'x y': z, ü: ü}",
+		"[B=1, A=x, SET, UNSET, EMPTY, 'Q=', 'E=a=b', 'A=y', 'D=${TAG:-1}']", "{}", "[]", "{a.b-c: x, 'x y': z, ü: ü}", "{x-real-ip: a, B: c, x-none: }",
 		"{A: \"multi\\nline\", B: '  spaces  ', C: '\"quoted\"', D: 2001-01-01x}",
 	}},
 	{"services.web.env_file", []string{"a.env", "[a.env]", "[a.env, dir/b.env]", "./dir/b.env", "[]"}},
