@@ -44,7 +44,8 @@ Exit codes:
   2  plan: there are changes, or blocked differences
   3  a check failed
   4  not converged in time, or rolled back by Swarm
-  5  stopped for a person: a difference is blocked, or apply was declined
+  5  stopped for a person: a difference is blocked, somebody changed the same by
+     hand meanwhile, a kept plan no longer holds, or apply was declined
   6  converged, but a check could not be tried
 
 Every flag can also be given as an environment variable: --env-file as
