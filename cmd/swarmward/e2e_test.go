@@ -55,6 +55,27 @@ func TestWhatrack(t *testing.T) {
 	o.controller()
 	o.brokenRedis()
 	o.nothingLeaked()
+	o.destroyedAndMadeAgain()
+}
+
+// destroyedAndMadeAgain removes the stack and makes it again at once, under the
+// names that have just been given back. The data is still there.
+func (o *operator) destroyedAndMadeAgain() {
+	o.t.Helper()
+	in := func(command string) string {
+		return o.docker("exec", o.docker("ps", "-q", "--filter", "name=whatrack_redis"), "sh", "-c", "REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli "+command)
+	}
+	in("SET kept yes")
+	o.want(0, []string{"destroy", "--yes"}, "whatrack   destroyed, 10 removed, 1 kept", "docker volume rm redis_data")
+	for _, kind := range []string{"service", "secret", "config", "network"} {
+		if left := o.docker(kind, "ls", "-q", "--filter", "label=com.docker.stack.namespace=whatrack"); left != "" {
+			o.t.Errorf("a %s is left: %s", kind, left)
+		}
+	}
+	o.want(0, []string{"apply"}, "converged and verified, 10 written")
+	if got := in("GET kept"); got != "yes" {
+		o.t.Errorf("the data is gone: %q", got)
+	}
 }
 
 // killedApply kills apply with SIGKILL at several moments of a first deploy;
