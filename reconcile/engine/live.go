@@ -28,9 +28,7 @@ func (e *Engine) Live(ctx context.Context, name string) (spec.Live, error) {
 	defer cancel()
 	var services []swarm.Service
 	var networks []network.Summary
-	var volumes volume.ListResponse
-	var secrets []swarm.Secret
-	var configs []swarm.Config
+	var stored objects
 	var g errgroup.Group
 	g.Go(func() (err error) {
 		services, err = e.stackServices(ctx, spec.LabelNamespace+"="+name)
@@ -40,29 +38,18 @@ func (e *Engine) Live(ctx context.Context, name string) (spec.Live, error) {
 		networks, err = e.api.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("scope", "swarm"))})
 		return e.explain("networks", err)
 	})
-	g.Go(func() (err error) {
-		volumes, err = e.api.VolumeList(ctx, volume.ListOptions{})
-		return e.explain("volumes", err)
-	})
-	g.Go(func() (err error) {
-		secrets, err = e.api.SecretList(ctx, swarm.SecretListOptions{})
-		return e.explain("secrets", err)
-	})
-	g.Go(func() (err error) {
-		configs, err = e.api.ConfigList(ctx, swarm.ConfigListOptions{})
-		return e.explain("configs", err)
-	})
+	stored.load(ctx, e, &g)
 	if err := g.Wait(); err != nil {
 		return live, err
 	}
 	live.Networks = index(networks, func(n network.Summary) string { return n.Name })
-	live.Volumes = index(volumes.Volumes, func(v *volume.Volume) string { return v.Name })
-	live.Secrets, live.Configs = make(map[string]swarm.SecretSpec, len(secrets)), make(map[string]swarm.ConfigSpec, len(configs))
-	for _, s := range secrets {
+	live.Volumes = index(stored.volumes.Volumes, func(v *volume.Volume) string { return v.Name })
+	live.Secrets, live.Configs = make(map[string]swarm.SecretSpec, len(stored.secrets)), make(map[string]swarm.ConfigSpec, len(stored.configs))
+	for _, s := range stored.secrets {
 		live.Secrets[s.Spec.Name] = s.Spec
 	}
-	ids := make(map[string]string, len(configs))
-	for _, c := range configs {
+	ids := make(map[string]string, len(stored.configs))
+	for _, c := range stored.configs {
 		live.Configs[c.Spec.Name], ids[c.ID] = c.Spec, c.Spec.Name
 	}
 	names := byID(networks)

@@ -31,24 +31,11 @@ func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Obs
 			ID: info.Swarm.NodeID, Name: info.Name, Addr: info.Swarm.NodeAddr, APIVersion: e.api.ClientVersion(),
 		},
 	}
-	var volumes volume.ListResponse
-	var secrets []swarm.Secret
-	var configs []swarm.Config
+	var stored objects
 	l := &lists{e: e}
 	var g errgroup.Group
 	g.Go(func() error { return l.load(ctx, stack) })
-	g.Go(func() (err error) {
-		volumes, err = e.api.VolumeList(ctx, volume.ListOptions{})
-		return e.explain("volumes", err)
-	})
-	g.Go(func() (err error) {
-		secrets, err = e.api.SecretList(ctx, swarm.SecretListOptions{})
-		return e.explain("secrets", err)
-	})
-	g.Go(func() (err error) {
-		configs, err = e.api.ConfigList(ctx, swarm.ConfigListOptions{})
-		return e.explain("configs", err)
-	})
+	stored.load(ctx, e, &g)
 	g.Go(func() error {
 		o.Digests, o.Unresolved = e.digests(ctx, stack)
 		return nil
@@ -56,12 +43,34 @@ func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Obs
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	o.Volumes = index(volumes.Volumes, func(v *volume.Volume) string { return v.Name })
-	o.Secrets = index(secrets, func(s swarm.Secret) string { return s.Spec.Name })
-	o.Configs = index(configs, func(c swarm.Config) string { return c.Spec.Name })
-	e.remember(l.networks, secrets, configs)
+	o.Volumes = index(stored.volumes.Volumes, func(v *volume.Volume) string { return v.Name })
+	o.Secrets = index(stored.secrets, func(s swarm.Secret) string { return s.Spec.Name })
+	o.Configs = index(stored.configs, func(c swarm.Config) string { return c.Spec.Name })
+	e.remember(l.networks, stored.secrets, stored.configs)
 	l.fill(o, stack.Name)
 	return o, nil
+}
+
+// objects are all volumes of the node, and all secrets and configs of the Swarm.
+type objects struct {
+	volumes volume.ListResponse
+	secrets []swarm.Secret
+	configs []swarm.Config
+}
+
+func (o *objects) load(ctx context.Context, e *Engine, g *errgroup.Group) {
+	g.Go(func() (err error) {
+		o.volumes, err = e.api.VolumeList(ctx, volume.ListOptions{})
+		return e.explain("volumes", err)
+	})
+	g.Go(func() (err error) {
+		o.secrets, err = e.api.SecretList(ctx, swarm.SecretListOptions{})
+		return e.explain("secrets", err)
+	})
+	g.Go(func() (err error) {
+		o.configs, err = e.api.ConfigList(ctx, swarm.ConfigListOptions{})
+		return e.explain("configs", err)
+	})
 }
 
 // Progress makes five read-only calls.
