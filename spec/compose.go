@@ -120,6 +120,7 @@ func (l *loading) composeOptions(o *loader.Options, lenient bool) {
 	}
 	o.SetProjectName(placeholder, true)
 	o.Interpolate.Substitute = l.substitute
+	o.Interpolate.TypeCastMapping = l.casts(o.Interpolate.TypeCastMapping)
 	// docker stack deploy has no such normalisation: see adaptLoader too.
 	o.SkipNormalization = true
 	o.SkipDefaultValues = true
@@ -137,10 +138,15 @@ func (l *loading) composeOptions(o *loader.Options, lenient bool) {
 
 // resolve reads the env and label files of the services. It goes by one
 // service at a time, so that a file that is not valid has a place; the error
-// itself quotes the file, which may hold secrets.
+// itself quotes the file, which may hold secrets. compose-go copies the whole
+// project each time, so it is given no more of one than it looks at.
 func (l *loading) resolve(m *model) {
 	for _, name := range slices.Sorted(maps.Keys(m.project.Services)) {
-		one := types.Project{Environment: m.project.Environment, Services: types.Services{name: m.project.Services[name]}}
+		service := m.project.Services[name]
+		if !l.legacy && resolved(service) {
+			continue
+		}
+		one := types.Project{Environment: m.project.Environment, Services: types.Services{name: service}}
 		key, err := "env_file", error(nil)
 		resolved := &one
 		if l.legacy {
@@ -148,7 +154,7 @@ func (l *loading) resolve(m *model) {
 		} else {
 			resolved, err = one.WithServicesEnvironmentResolved(false)
 		}
-		if err == nil {
+		if err == nil && len(service.LabelFiles)+len(service.PreStart) > 0 {
 			key = "label_file"
 			resolved, err = resolved.WithServicesLabelsResolved(false)
 		}
@@ -159,6 +165,20 @@ func (l *loading) resolve(m *model) {
 		}
 		m.project.Services[name] = resolved.Services[name]
 	}
+}
+
+// resolved reports whether a service says all of its environment and labels
+// itself, so that there is nothing to look up.
+func resolved(s types.ServiceConfig) bool {
+	if len(s.EnvFiles) > 0 || len(s.LabelFiles) > 0 || len(s.PreStart) > 0 {
+		return false
+	}
+	for _, value := range s.Environment {
+		if value == nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (l *loading) resolveLegacy(p *types.Project, name string) error {

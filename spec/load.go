@@ -73,11 +73,10 @@ func check(ctx context.Context, o Options) (*loading, *model, error) {
 		return nil, nil, fmt.Errorf("spec %s: %w", o.Files[0], ctx.Err())
 	}
 	if m != nil {
-		before := len(l.report.findings)
+		before := len(l.report.errors)
 		checkUnsupported(l, m)
 		validate(l, m, l.settings)
-		checked := l.report.findings[before:]
-		if slices.ContainsFunc(checked, func(f Finding) bool { return f.Severity == SeverityError }) {
+		if len(l.report.errors) > before {
 			err = nil // what compose-go stopped at is among them, and better said
 		}
 	}

@@ -10,6 +10,7 @@ import (
 // report collects findings, each once.
 type report struct {
 	findings []Finding
+	errors   []Finding // those that stop the spec
 	seen     map[Finding]bool
 	// bad holds keys and values that a finding condemns. What is left without
 	// them is still loaded, so that the later steps find their problems too.
@@ -37,17 +38,18 @@ func (r *report) add(s Severity, rule string, p position, path, message, remedy 
 	if !r.seen[f] {
 		r.seen[f] = true
 		r.findings = append(r.findings, f)
+		if s == SeverityError {
+			r.errors = append(r.errors, f)
+		}
 	}
 }
 
 // failed reports whether an error was found.
-func (r *report) failed() bool {
-	return slices.ContainsFunc(r.findings, func(f Finding) bool { return f.Severity == SeverityError })
-}
+func (r *report) failed() bool { return len(r.errors) > 0 }
 
 // has reports whether a rule found an error.
 func (r *report) has(rule string) bool {
-	return slices.ContainsFunc(r.findings, func(f Finding) bool { return f.Rule == rule && f.Severity == SeverityError })
+	return slices.ContainsFunc(r.errors, func(f Finding) bool { return f.Rule == rule })
 }
 
 // invalid is the error that carries all findings: errors first, then in the

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -43,8 +44,8 @@ func validate(l *loading, m *model, settings Settings) {
 // so that what follows from it need not be told.
 func (l *loading) condemned(path ...string) bool {
 	at := dotted(path)
-	return slices.ContainsFunc(l.report.findings, func(f Finding) bool {
-		return f.Severity == SeverityError && (f.Path == at || strings.HasPrefix(f.Path, at+"."))
+	return slices.ContainsFunc(l.report.errors, func(f Finding) bool {
+		return f.Path == at || strings.HasPrefix(f.Path, at+".")
 	})
 }
 
@@ -103,45 +104,41 @@ func (v validator) service(name string, s types.ServiceConfig) {
 
 // references reports what a service names and the top level does not have.
 func (v validator) references(name string, s types.ServiceConfig) {
-	unknown := func(kind, key string, known []string) {
+	unknown := func(kind, key string, known iter.Seq[string]) {
 		if v.l.index.has(kind, key) {
 			return // it is there, and something else is wrong with it
 		}
 		singular := strings.TrimSuffix(kind, "s")
 		v.fail("unknown-"+singular, "there is no "+singular+" "+key+" in the spec",
-			didYouMean(key, known, "declare it under `"+kind+":` at the top level"), "services", name, kind, key)
+			didYouMean(key, slices.Sorted(known), "declare it under `"+kind+":` at the top level"), "services", name, kind, key)
 	}
-	networks := slices.Sorted(maps.Keys(v.project.Networks))
 	for _, key := range slices.Sorted(maps.Keys(s.Networks)) {
 		if _, ok := v.project.Networks[key]; !ok && key != "default" {
-			unknown("networks", key, networks)
+			unknown("networks", key, maps.Keys(v.project.Networks))
 		}
 	}
-	secrets := slices.Sorted(maps.Keys(v.project.Secrets))
 	for _, ref := range s.Secrets {
 		if _, ok := v.project.Secrets[ref.Source]; !ok {
-			unknown("secrets", ref.Source, secrets)
+			unknown("secrets", ref.Source, maps.Keys(v.project.Secrets))
 		}
 	}
-	configs := slices.Sorted(maps.Keys(v.project.Configs))
 	for _, ref := range s.Configs {
 		if _, ok := v.project.Configs[ref.Source]; !ok {
-			unknown("configs", ref.Source, configs)
+			unknown("configs", ref.Source, maps.Keys(v.project.Configs))
 		}
 	}
-	volumes := slices.Sorted(maps.Keys(v.project.Volumes))
 	for i, ref := range s.Volumes {
 		named := ref.Type == "" || ref.Type == types.VolumeTypeVolume ||
 			ref.Type == types.VolumeTypeCluster && !strings.HasPrefix(ref.Source, "group:")
 		if _, ok := v.project.Volumes[ref.Source]; named && ref.Source != "" && !ok && !v.l.index.has("volumes", ref.Source) {
 			v.fail("unknown-volume", "there is no volume "+ref.Source+" in the spec",
-				didYouMean(ref.Source, volumes, "declare it under `volumes:` at the top level"), v.l.item(i, len(s.Volumes), "services", name, "volumes")...)
+				didYouMean(ref.Source, slices.Sorted(maps.Keys(v.project.Volumes)), "declare it under `volumes:` at the top level"), v.l.item(i, len(s.Volumes), "services", name, "volumes")...)
 		}
 	}
 	if c := s.CredentialSpec; c != nil && c.Config != "" {
 		if _, ok := v.project.Configs[c.Config]; !ok {
 			v.fail("unknown-config", "there is no config "+c.Config+" in the spec",
-				didYouMean(c.Config, configs, "declare it under `configs:` at the top level"), "services", name, "credential_spec", "config")
+				didYouMean(c.Config, slices.Sorted(maps.Keys(v.project.Configs)), "declare it under `configs:` at the top level"), "services", name, "credential_spec", "config")
 		}
 	}
 }
