@@ -24,6 +24,8 @@ type document struct {
 	env   environment  // what its variables are looked up in
 	main  bool         // named by the user, not by an include or extends
 	keys  map[*yaml.Node]map[string]entry
+	// envFiles are those of the files that it includes, or where they would be.
+	envFiles []string
 	// broken means that there is no tree to check, or only the beginning of one.
 	broken bool
 }

@@ -86,6 +86,7 @@ func (d *document) includedEnvironment(files []*yaml.Node, dir string, paths []*
 			dir = filepath.Dir(d.resolve(paths[0]))
 		}
 		implicit := filepath.Join(dir, ".env")
+		d.envFiles = append(d.envFiles, implicit)
 		if info, err := os.Stat(implicit); err == nil && !info.IsDir() {
 			if err := read.read(implicit, d.env); err != nil {
 				r.fail("include", d.at(paths[0]), "include", err.Error(), "correct the file")
@@ -96,6 +97,7 @@ func (d *document) includedEnvironment(files []*yaml.Node, dir string, paths []*
 		if f.Value == os.DevNull {
 			continue
 		}
+		d.envFiles = append(d.envFiles, d.resolve(f))
 		if err := read.read(d.resolve(f), d.env); err != nil {
 			r.fail("include", d.at(f), "include.env_file", "the env file "+f.Value+" is missing or not valid", "correct the path or the file")
 		}

@@ -38,9 +38,15 @@ type Options struct {
 // was asked for cannot be read. No message holds the value of a variable or a
 // secret. Load prints nothing.
 func Load(ctx context.Context, o Options) (*Stack, error) {
+	stack, _, err := load(ctx, o)
+	return stack, err
+}
+
+// load also tells the files that the stack was made from.
+func load(ctx context.Context, o Options) (*Stack, []string, error) {
 	l, m, err := check(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	stack := lower(l, m)
 	stack.Settings = l.settings
@@ -49,7 +55,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if o.Lint {
 		stack.Lint = lint(l, m, stack)
 	}
-	return stack, nil
+	return stack, l.inputs(m), nil
 }
 
 // check is Load up to where only lowering is left, which cannot fail.
@@ -105,6 +111,7 @@ type loading struct {
 	settings  Settings
 	stack     string
 	contents  map[string][]byte // of secrets and configs, by secrets.KEY
+	files     []string          // that gave variables, or would have
 }
 
 // read opens and parses all files and reads the environment.
@@ -137,6 +144,7 @@ func (l *loading) read() error {
 	if err != nil {
 		return err
 	}
+	l.files = append(slices.Clone(l.options.EnvFiles), filepath.Join(l.main[0].dir, ".env"))
 	l.env = env
 	for _, d := range l.main {
 		d.env = env

@@ -16,10 +16,10 @@ import (
 )
 
 // TestMain lets the test binary be swarmward in the txtar sessions, and docker
-// where the machine has none, and closes the Swarm that the end-to-end tests
-// share.
+// where the machine has none, and the measuring parent of a benchmark, and closes
+// the Swarm that the end-to-end tests share.
 func TestMain(m *testing.M) {
-	commands := map[string]func(){"swarmward": main, standIn: dockerByHand}
+	commands := map[string]func(){"swarmward": main, standIn: dockerByHand, "measured": measured}
 	if _, err := exec.LookPath("docker"); err != nil || filepath.Base(os.Args[0]) == "docker" {
 		commands["docker"] = dockerByHand
 	}
@@ -71,7 +71,7 @@ var shared struct {
 }
 
 // sharedLab is skipped where no Engine can run.
-func sharedLab(t *testing.T) *swarmlab.Lab {
+func sharedLab(t testing.TB) *swarmlab.Lab {
 	t.Helper()
 	swarmlab.Require(t)
 	shared.once.Do(func() {
@@ -91,7 +91,7 @@ func sharedLab(t *testing.T) *swarmlab.Lab {
 }
 
 // builtBinary is a swarmward as make build makes it, built once.
-func builtBinary(t *testing.T) string {
+func builtBinary(t testing.TB) string {
 	t.Helper()
 	shared.build.Do(func() {
 		if shared.dir, shared.buildErr = os.MkdirTemp("", "swarmward-"); shared.buildErr != nil {

@@ -21,7 +21,7 @@ type calls struct {
 	seen []string
 }
 
-func newCalls(t *testing.T, engine string) *calls {
+func newCalls(t testing.TB, engine string) *calls {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "calls") // short: a socket's path has at most 108 characters
 	if err != nil {

@@ -27,7 +27,7 @@ func (a *app) runCmd() *cobra.Command {
 		Short: "The controller: make passes on a schedule until SIGTERM",
 		Long: `Make a pass at once and then on a schedule, until SIGINT or SIGTERM, which it
 obeys within 10 s: what is being written is finished, nothing new is begun. Each
-pass reads the spec anew; one that cannot be used never replaces the last good
+pass looks at every file of the spec anew; one that cannot be used never replaces the last good
 one. A pass that fails is logged and tried again sooner, from 1 s to 5 min.
 
 With --listen it answers on /healthz, /readyz, /api/v1/status, /api/v1/plan,
@@ -85,9 +85,10 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		perStack.Report = func(e reconcile.Event) {
 			log.Debug(string(e.Phase)+": "+e.State, "subject", e.Subject, "message", e.Message)
 		}
+		loader := &spec.Loader{}
 		loop := &reconcile.Loop{
 			Reconciler: &perStack, DryRun: f.dryRun, Log: log, Done: board.Post,
-			Load: func(ctx context.Context) (*spec.Stack, error) { return a.load(ctx, in) },
+			Load: func(ctx context.Context) (*spec.Stack, error) { return loader.Load(ctx, a.options(in)) },
 		}
 		wg.Go(func() { loop.Run(ctx, nudge) })
 	}

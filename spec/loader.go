@@ -1,0 +1,112 @@
+package spec
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// Loader loads stacks as Load does, again and again. As long as neither the
+// options nor anything that was read has changed, it reads the files, hashes
+// them and gives the stack that it has: whoever gets one must not change it.
+// What fails to load is loaded anew. The zero value is ready; it is safe for
+// concurrent use, and remembers one stack.
+type Loader struct {
+	mu     sync.Mutex
+	inputs []string          // of the last load: absolute paths, also of what was looked for in vain
+	hash   [sha256.Size]byte // of the options and the inputs that stack was made from
+	stack  *Stack            // nil: nothing that could be given again
+}
+
+// Load is the package's Load, as its result would be now.
+func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := hashInputs(o, l.inputs)
+	if l.stack != nil && before == l.hash {
+		return l.stack, nil
+	}
+	stack, inputs, err := load(ctx, o)
+	l.inputs, l.stack = inputs, nil
+	if err != nil {
+		return nil, err
+	}
+	// The hash was taken before anything was read, so what changes meanwhile is
+	// noticed next time. The first load only tells what there is to hash.
+	l.stack, l.hash = stack, before
+	return stack, nil
+}
+
+// hashInputs is a hash of all that a load depends on. The time of the last
+// change is in it: a file may change for the load and then change back.
+func hashInputs(o Options, inputs []string) [sha256.Size]byte {
+	h := sha256.New()
+	part := func(name string, data []byte) {
+		fmt.Fprintf(h, "%d:%s%d:", len(name), name, len(data))
+		h.Write(data)
+	}
+	dir, _ := os.Getwd()
+	part("folder "+dir, nil)
+	part(fmt.Sprintf("name %q lint %t", o.Name, o.Lint), nil)
+	for kind, list := range [][]string{o.Files, o.EnvFiles, o.Environ} {
+		for _, text := range list {
+			part(fmt.Sprint("option ", kind), []byte(text))
+		}
+	}
+	for _, path := range inputs {
+		data, err := os.ReadFile(path)
+		state := "is there"
+		if info, statErr := os.Stat(path); statErr == nil {
+			state = fmt.Sprint(info.Mode(), info.ModTime().UnixNano())
+		}
+		if err != nil {
+			state = "cannot be read"
+			if errors.Is(err, fs.ErrNotExist) {
+				state = "is not there"
+			}
+		}
+		part("file "+path, []byte(state))
+		part("", data)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// inputs are the absolute paths of all files that a stack was loaded from, and
+// of those that were looked for in vain, each once and sorted.
+func (l *loading) inputs(m *model) []string {
+	out := slices.Clone(l.files)
+	for _, d := range l.index.docs {
+		out = append(append(out, d.path), d.envFiles...)
+	}
+	for _, s := range m.project.Secrets {
+		out = append(out, s.File)
+	}
+	for _, c := range m.project.Configs {
+		out = append(out, c.File)
+	}
+	for _, s := range m.project.Services {
+		for _, f := range s.EnvFiles {
+			out = append(out, f.Path)
+		}
+		out = append(out, s.LabelFiles...)
+		for _, hook := range s.PreStart {
+			for _, f := range hook.EnvFiles {
+				out = append(out, f.Path)
+			}
+			out = append(out, hook.LabelFiles...)
+		}
+	}
+	for i, path := range out {
+		if abs, err := filepath.Abs(path); err == nil && path != "" {
+			out[i] = abs
+		}
+	}
+	slices.Sort(out)
+	return slices.DeleteFunc(slices.Compact(out), func(path string) bool { return path == "" })
+}
