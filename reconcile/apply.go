@@ -91,14 +91,22 @@ func gateID(key string) string              { return "checks of " + key }
 // when the other service itself does not change.
 func (p *pass) steps() []step {
 	var out []step
-	changed := map[string]bool{}
+	dependsOn := make(map[string]map[string]spec.Condition, len(p.stack.Services))
+	for _, s := range p.stack.Services {
+		dependsOn[s.Key] = s.DependsOn
+	}
+	p.gating = map[string]bool{}
 	for _, c := range p.plan.Changes {
 		if c.Write == nil || c.AfterChecks {
 			continue
 		}
-		changed[c.Object] = changed[c.Object] || c.Kind == KindService
+		if c.Kind == KindService {
+			for key, condition := range dependsOn[c.Name] {
+				p.gating[key] = p.gating[key] || condition == spec.ServiceHealthy
+			}
+		}
 		out = append(out, step{
-			id: changeID(c.Kind, c.Object), heavy: true, needs: p.needs(c),
+			id: changeID(c.Kind, c.Object), heavy: true, needs: needs(c, dependsOn[c.Name]),
 			run: func(ctx context.Context) error { return p.change(ctx, c) },
 		})
 	}
@@ -114,7 +122,8 @@ func (p *pass) steps() []step {
 	return out
 }
 
-func (p *pass) needs(c Change) []string {
+// needs are the steps that have to succeed before a change.
+func needs(c Change, dependsOn map[string]spec.Condition) []string {
 	if c.Kind != KindService {
 		return nil
 	}
@@ -137,8 +146,7 @@ func (p *pass) needs(c Change) []string {
 			out = append(out, changeID(KindConfig, r.ConfigName))
 		}
 	}
-	s, _ := p.stack.Service(c.Name)
-	for dep, cond := range s.DependsOn {
+	for dep, cond := range dependsOn {
 		out = append(out, awaitID(dep))
 		if cond == spec.ServiceHealthy {
 			out = append(out, gateID(dep))

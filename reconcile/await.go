@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/swarmward/swarmward/spec"
 )
@@ -22,24 +22,36 @@ type watch struct {
 	engine Engine
 	stack  *spec.Stack
 
-	mu   sync.Mutex
-	seen *Observed
-	at   time.Time
+	looking *semaphore.Weighted
+	seen    *Observed
+	at      time.Time // when seen was taken
+	next    time.Time // not before then
 }
 
-// look returns a view of the Swarm that was taken after asked.
+func newWatch(e Engine, s *spec.Stack) *watch {
+	return &watch{engine: e, stack: s, looking: semaphore.NewWeighted(1)}
+}
+
+// look returns a view of the Swarm that was taken after asked. While a large
+// stack is written, somebody asks all the time: looking takes no more than a
+// quarter of it.
 func (w *watch) look(ctx context.Context, asked time.Time) (*Observed, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	if err := w.looking.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer w.looking.Release(1)
 	if w.seen != nil && w.at.After(asked) {
 		return w.seen, nil
+	}
+	if err := pause(ctx, time.Until(w.next)); err != nil {
+		return nil, err
 	}
 	at := time.Now()
 	seen, err := w.engine.Progress(ctx, w.stack)
 	if err != nil {
 		return nil, err
 	}
-	w.seen, w.at = seen, at
+	w.seen, w.at, w.next = seen, at, time.Now().Add(3*time.Since(at))
 	return seen, nil
 }
 
@@ -48,8 +60,12 @@ func (w *watch) look(ctx context.Context, asked time.Time) (*Observed, error) {
 func (p *pass) await(ctx context.Context, s spec.Service) error {
 	began, said, lastSaid := time.Now(), "", time.Time{}
 	var failing time.Time
-	for {
-		seen, err := p.watch.look(ctx, time.Now())
+	asked := time.Now()
+	if p.idle {
+		asked = time.Time{} // the view that the plan was made from will do
+	}
+	for ; ; asked = time.Now() {
+		seen, err := p.watch.look(ctx, asked)
 		if err != nil {
 			if failing.IsZero() {
 				failing = time.Now()
@@ -87,10 +103,8 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 func (p *pass) wrote(name string) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, a := range p.out.Applied {
-		if a.Change.Kind == KindService && a.Change.Object == name && a.Err == nil && a.Change.Action != ActionAdopt {
-			return p.since
-		}
+	if p.written[name] {
+		return p.since
 	}
 	return time.Time{}
 }

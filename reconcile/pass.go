@@ -160,11 +160,11 @@ func (r *Reconciler) Pass(ctx context.Context, stack *spec.Stack) *Outcome {
 // starts nothing new and returns what was done.
 func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, seen *Observed) *Outcome {
 	started := time.Now()
-	p := &pass{
-		Reconciler: r, stack: stack, plan: plan, since: seen.At, redact: Redactor(stack),
-		out: &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: plan, Verdicts: map[string]Verdict{}},
+	p := newPass(r, stack, plan)
+	p.since = seen.At
+	if p.idle = !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Write != nil }); p.idle {
+		p.watch.seen, p.watch.at = seen, started
 	}
-	p.watch = &watch{engine: r.Engine, stack: stack}
 	errs := runSteps(ctx, p.steps(), cmp.Or(r.Parallel, 8))
 	p.notStarted(errs)
 	if ctx.Err() == nil {
@@ -174,6 +174,14 @@ func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, s
 	}
 	p.end(ctx, started)
 	return p.out
+}
+
+func newPass(r *Reconciler, stack *spec.Stack, plan *Plan) *pass {
+	return &pass{
+		Reconciler: r, stack: stack, plan: plan, redact: Redactor(stack), watch: newWatch(r.Engine, stack),
+		out:     &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: plan, Verdicts: map[string]Verdict{}},
+		written: map[string]bool{},
+	}
 }
 
 func (p *pass) end(ctx context.Context, started time.Time) {
@@ -189,11 +197,14 @@ type pass struct {
 	since  time.Time // the Engine's time before the first write
 	watch  *watch
 	redact func(string) (string, bool)
+	idle   bool            // the plan writes nothing
+	gating map[string]bool // services whose checks a service that is written waits for, by key
 
-	mu    sync.Mutex
-	out   *Outcome
-	errs  []error
-	gated map[string]CheckResult // checks that ran as gates, by name
+	mu      sync.Mutex
+	out     *Outcome
+	errs    []error
+	written map[string]bool        // services, by name; adopting one is no write of its tasks
+	gated   map[string]CheckResult // checks that ran as gates, by name
 }
 
 func (p *pass) report(e Event) {
@@ -213,6 +224,9 @@ func (p *pass) result(c Change, err error) {
 	}
 	p.mu.Lock()
 	p.out.Applied = append(p.out.Applied, Applied{c, err})
+	if c.Kind == KindService && c.Action != ActionAdopt && err == nil {
+		p.written[c.Object] = true
+	}
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMoved) {
 		p.errs = append(p.errs, fmt.Errorf("%s: %w", subject(c), err))
 	}

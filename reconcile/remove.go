@@ -88,11 +88,7 @@ func (x *diffing) keepVolumes() {
 // Destroy makes the removals of such a plan.
 func (r *Reconciler) Destroy(ctx context.Context, stack string, plan *Plan) *Outcome {
 	started := time.Now()
-	s := &spec.Stack{Name: stack}
-	p := &pass{
-		Reconciler: r, stack: s, plan: plan, redact: Redactor(s), watch: &watch{engine: r.Engine, stack: s},
-		out: &Outcome{Stack: stack, Plan: plan, Verdicts: map[string]Verdict{}},
-	}
+	p := newPass(r, &spec.Stack{Name: stack}, plan)
 	p.removeAll(ctx, plan.Changes)
 	p.end(ctx, started)
 	return p.out

@@ -123,7 +123,7 @@ func (r *Reconciler) tell(res CheckResult) {
 // gate runs the checks on one service, once it has converged. Only the gate of
 // a service that another waits for has to: the rest run together at the end.
 func (p *pass) gate(ctx context.Context, s spec.Service) error {
-	if !p.gates(s.Key) {
+	if !p.gating[s.Key] {
 		return nil
 	}
 	var checks []spec.Check
@@ -146,20 +146,6 @@ func (p *pass) gate(ctx context.Context, s spec.Service) error {
 		}
 	}
 	return err
-}
-
-// gates says whether a service that is written in this pass waits for key to
-// be healthy.
-func (p *pass) gates(key string) bool {
-	for _, s := range p.stack.Services {
-		if s.DependsOn[key] != spec.ServiceHealthy {
-			continue
-		}
-		if c, ok := p.plan.find(KindService, s.Spec.Name); ok && c.Write != nil && !c.AfterChecks {
-			return true
-		}
-	}
-	return false
 }
 
 // inGrace: written in this pass, and not known to have failed already.
