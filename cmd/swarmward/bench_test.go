@@ -67,10 +67,10 @@ type comparison struct {
 	dir    string
 	binary string
 	proxy  *calls
-	rows   []row
+	rows   []measurement
 }
 
-type row struct {
+type measurement struct {
 	services      int
 	what, command string
 	cost          cost
@@ -78,7 +78,7 @@ type row struct {
 }
 
 func (c *comparison) add(n int, what, command string, costs []cost, seen []string) {
-	r := row{services: n, what: what, command: command, cost: median(costs), calls: len(seen)}
+	r := measurement{services: n, what: what, command: command, cost: median(costs), calls: len(seen)}
 	for _, s := range seen {
 		if !strings.HasPrefix(s, "GET ") && !strings.HasPrefix(s, "HEAD ") {
 			r.writes++
@@ -306,7 +306,7 @@ func (c *comparison) table() {
 	fmt.Println()
 }
 
-func (r row) String() string {
+func (r measurement) String() string {
 	memory := "–"
 	if r.cost.Memory > 0 {
 		memory = fmt.Sprintf("%d MB", r.cost.Memory>>20)
