@@ -31,8 +31,8 @@ func (s *slowSwarm) Do(ctx context.Context, w Write) error {
 	return s.fakeSwarm.Do(ctx, w)
 }
 
-// many is a stack of n services without a task.
-func many(n int) *spec.Stack {
+// idleStack is a stack of n services without a task.
+func idleStack(n int) *spec.Stack {
 	stack := &spec.Stack{Name: "app", Settings: spec.Settings{Prune: true, Images: spec.Images{Resolve: "never"}}}
 	for i := range n {
 		s := spec.Service{Key: fmt.Sprintf("s%04d", i)}
@@ -50,7 +50,7 @@ func TestLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &slowSwarm{fakeSwarm: newFake(), look: 50 * time.Millisecond, write: 10 * time.Millisecond}
 		r := &Reconciler{Engine: s, Prober: fakeProber(passing)}
-		o := r.Pass(t.Context(), many(400))
+		o := r.Pass(t.Context(), idleStack(400))
 		if o.ExitCode() != ExitOK || len(o.Verdicts) != 400 {
 			t.Fatalf("exit %d: %v, %d verdicts", o.ExitCode(), o.Err, len(o.Verdicts))
 		}
@@ -58,7 +58,7 @@ func TestLooks(t *testing.T) {
 			t.Errorf("%d looks of %s in %s, want 2 to %d", looks, s.look, o.Took, most)
 		}
 		s.looks.Store(0)
-		if o := r.Pass(t.Context(), many(400)); o.ExitCode() != ExitOK || len(o.Verdicts) != 400 || s.looks.Load() > 0 {
+		if o := r.Pass(t.Context(), idleStack(400)); o.ExitCode() != ExitOK || len(o.Verdicts) != 400 || s.looks.Load() > 0 {
 			t.Errorf("a pass without a difference: exit %d, %d verdicts, %d looks", o.ExitCode(), len(o.Verdicts), s.looks.Load())
 		}
 	})

@@ -61,8 +61,9 @@ func (p *pass) unmark(ctx context.Context, proved map[string]bool) error {
 	if err != nil {
 		return err
 	}
+	live := indexRevisions(seen.Secrets)
 	for _, s := range p.stack.Secrets {
-		for _, n := range revisions(seen.Secrets, s.Name) {
+		for _, n := range live.of(s.Name) {
 			live := seen.Secrets[revisionName(s.Name, n)]
 			if !proved[s.Key] || live.Spec.Labels[LabelUnverified] == "" {
 				continue

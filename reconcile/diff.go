@@ -33,6 +33,7 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 		plan:    &Plan{Stack: stack.Name, Revision: stack.Revision},
 		current: map[object]string{},
 		redact:  Redactor(stack),
+		live:    map[Kind]revisions{KindSecret: indexRevisions(seen.Secrets), KindConfig: indexRevisions(seen.Configs)},
 	}
 	x.ignored = x.ignoreRules()
 	for _, n := range stack.Networks {
@@ -47,12 +48,12 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 	}
 	x.Fingerprints.warm(stack.Secrets, seen)
 	for _, s := range stack.Secrets {
-		if !leaveRevision(x, KindSecret, s.Key, s.Name, seen.Secrets) {
+		if !x.leaveRevision(KindSecret, s.Key, s.Name) {
 			x.secret(s)
 		}
 	}
 	for _, c := range stack.Configs {
-		if !leaveRevision(x, KindConfig, c.Key, c.Name, seen.Configs) {
+		if !x.leaveRevision(KindConfig, c.Key, c.Name) {
 			x.config(c)
 		}
 	}
@@ -80,6 +81,7 @@ type diffing struct {
 	redact  func(string) (string, bool)
 	ignored func(string) bool
 	rules   []*ignoreRule
+	live    map[Kind]revisions       // of secrets and configs
 	inUse   map[Kind]map[string]bool // secrets and configs, by name, that services will refer to
 }
 

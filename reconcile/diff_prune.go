@@ -36,12 +36,12 @@ func (x *diffing) prune() {
 		}
 	}
 	for _, name := range sortedKeys(x.seen.Secrets) {
-		if s := x.seen.Secrets[name]; x.owns(s.Spec.Labels, LabelManaged) && !x.revisionOfNamed(named[KindSecret], name) {
+		if s := x.seen.Secrets[name]; x.owns(s.Spec.Labels, LabelManaged) && !revisionOfNamed(named[KindSecret], name) {
 			x.remove(KindSecret, s.ID, name, 0)
 		}
 	}
 	for _, name := range sortedKeys(x.seen.Configs) {
-		if s := x.seen.Configs[name]; x.owns(s.Spec.Labels, LabelManaged) && !x.revisionOfNamed(named[KindConfig], name) {
+		if s := x.seen.Configs[name]; x.owns(s.Spec.Labels, LabelManaged) && !revisionOfNamed(named[KindConfig], name) {
 			x.remove(KindConfig, s.ID, name, 0)
 		}
 	}
@@ -91,7 +91,13 @@ func (x *diffing) named() map[Kind]map[string]bool {
 	return m
 }
 
-func (x *diffing) revisionOfNamed(bases map[string]bool, name string) bool {
+func revisionOfNamed(bases map[string]bool, name string) bool {
+	if before, n := cutRevision(name); bases[name] || n > 0 && bases[before] && revisionName(before, n) == name {
+		return true
+	}
+	if len(name) < maxObjectName {
+		return false // no base was shortened for it
+	}
 	for b := range bases {
 		if revisionOf(name, b) > 0 {
 			return true

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -14,58 +12,13 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
-// Swarm can change neither a secret nor a config: new content becomes the next
-// revision, NAME.r2, NAME.r3, …, and the services are pointed at it.
-
-// revisionOf says which revision of base the name is; 0 when it is none.
-func revisionOf(name, base string) int {
-	if name == base {
-		return 1
-	}
-	_, digits, ok := cutLast(name, ".r")
-	n, err := strconv.Atoi(digits)
-	if !ok || err != nil || n < 2 || revisionName(base, n) != name {
-		return 0
-	}
-	return n
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// revisionName keeps to Swarm's 64 characters by shortening the base.
-func revisionName(base string, n int) string {
-	if n <= 1 {
-		return base
-	}
-	suffix := ".r" + strconv.Itoa(n)
-	return base[:min(len(base), 64-len(suffix))] + suffix
-}
-
-// revisions lists the numbers of base's live revisions, newest first.
-func revisions[V any](live map[string]V, base string) []int {
-	var out []int
-	for name := range live {
-		if n := revisionOf(name, base); n > 0 {
-			out = append(out, n)
-		}
-	}
-	slices.Sort(out)
-	slices.Reverse(out)
-	return out
-}
-
 func (x *diffing) secret(s spec.Secret) {
 	c := Change{Kind: KindSecret, Name: s.Key, Object: s.Name}
 	if s.External {
 		x.external(c, hasKey(x.seen.Secrets, s.Name), "printf … | docker secret create "+s.Name+" -")
 		return
 	}
-	revs := revisions(x.seen.Secrets, s.Name)
+	revs := x.live[KindSecret].of(s.Name)
 	for _, n := range revs {
 		live := x.seen.Secrets[revisionName(s.Name, n)]
 		if x.sameSecret(live, s) && !x.rotates(s, live) {
@@ -147,7 +100,7 @@ func (x *diffing) useSecret(c Change, live swarm.Secret, s spec.Secret) {
 	if live.Spec.Labels[LabelUnverified] != "" {
 		x.plan.Unverified = append(x.plan.Unverified, s.Key)
 	}
-	x.retire(KindSecret, s.Key, s.Name, revisions(x.seen.Secrets, s.Name), func(name string) (string, bool) {
+	x.retire(KindSecret, s.Key, s.Name, x.live[KindSecret].of(s.Name), func(name string) (string, bool) {
 		o := x.seen.Secrets[name]
 		return o.ID, o.Spec.Labels[LabelManaged] != "" && name != live.Spec.Name
 	})
@@ -191,7 +144,7 @@ func (x *diffing) config(s spec.Config) {
 		x.external(c, hasKey(x.seen.Configs, s.Name), "docker config create "+s.Name+" FILE")
 		return
 	}
-	revs := revisions(x.seen.Configs, s.Name)
+	revs := x.live[KindConfig].of(s.Name)
 	for _, n := range revs {
 		live := x.seen.Configs[revisionName(s.Name, n)]
 		if bytes.Equal(live.Spec.Data, s.Spec.Data) && driverText(live.Spec.Templating) == driverText(s.Spec.Templating) {

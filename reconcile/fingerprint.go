@@ -83,6 +83,7 @@ const atOnce = 4
 // the newest fingerprint that it matches, or else the next revision's.
 func (f *Fingerprints) warm(secrets []spec.Secret, seen *Observed) {
 	var g errgroup.Group
+	live := indexRevisions(seen.Secrets)
 	g.SetLimit(min(runtime.GOMAXPROCS(0), atOnce))
 	for _, s := range secrets {
 		if s.External {
@@ -90,7 +91,7 @@ func (f *Fingerprints) warm(secrets []spec.Secret, seen *Observed) {
 		}
 		g.Go(func() error {
 			newest := 0
-			for _, n := range revisions(seen.Secrets, s.Name) {
+			for _, n := range live.of(s.Name) {
 				newest = max(newest, n)
 				if f.Match(seen.Secrets[revisionName(s.Name, n)].Spec.Labels[LabelFingerprint], []byte(s.Data)) {
 					return nil

@@ -102,8 +102,8 @@ func (x *diffing) leave(kind Kind, key string, exists bool) bool {
 
 // leaveRevision is leave for secrets and configs, whose newest revision stays
 // the one in use.
-func leaveRevision[V any](x *diffing, kind Kind, key, base string, seen map[string]V) bool {
-	revs := revisions(seen, base)
+func (x *diffing) leaveRevision(kind Kind, key, base string) bool {
+	revs := x.live[kind].of(base)
 	if len(revs) == 0 || !x.leave(kind, key, true) {
 		return false
 	}
