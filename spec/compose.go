@@ -103,6 +103,9 @@ func (l *loading) composeOnce(ctx context.Context, lenient bool) (m *model, err 
 	if err != nil {
 		return nil, err
 	}
+	if err := resolvePaths(raw, details.WorkingDir); err != nil {
+		return nil, err
+	}
 	l.adaptRaw(raw)
 	project, err := loader.ModelToProject(raw, options, details)
 	if err != nil {
@@ -125,6 +128,7 @@ func (l *loading) composeOptions(o *loader.Options, lenient bool) {
 	o.SkipNormalization = true
 	o.SkipDefaultValues = true
 	o.SkipConsistencyCheck = true
+	o.ResolvePaths = false // see resolvePaths
 	// Env and label files are looked at first: see resolve.
 	o.SkipResolveEnvironment = true
 	o.SkipResolveLabels = true

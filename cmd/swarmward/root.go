@@ -66,6 +66,9 @@ func (a *app) root() *cobra.Command {
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
+			if cmd.Name() != "run" {
+				collectLate()
+			}
 			return a.checkFlags(cmd)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
