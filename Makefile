@@ -43,6 +43,11 @@ conformance: ## what Swarm does, row by row, on swarmsim and on a real dockerd s
 race: ## the tests of packages without an Engine, under the race detector
 	go test -race -timeout 7m $(RACE)
 
+bench: ## load, lower and diff at 10, 100, 1000 services, and a table beside docker stack deploy
+	@.ci/tools
+	go test -run '^$$' -bench . -benchmem ./spec ./reconcile
+	go test -run '^$$' -bench StackDeploy -benchtime 1x -timeout 2h ./cmd/swarmward
+
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change (make fmt does it):"; echo "$$unformatted"; exit 1; fi
