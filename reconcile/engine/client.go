@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -60,12 +61,24 @@ func connect(log *slog.Logger, to client.Opt) (*Engine, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	api, err := client.NewClientWithOpts(to, client.WithAPIVersionNegotiation())
+	api, err := client.NewClientWithOpts(to, keepConnections, client.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w; check DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", err)
 	}
 	return &Engine{api: api, log: log, guests: guests{stay: map[string]*stay{}}}, nil
 }
+
+// keepConnections has as many kept open as calls are made side by side: the
+// client would close all but two after each call.
+func keepConnections(c *client.Client) error {
+	if tr, ok := c.HTTPClient().Transport.(*http.Transport); ok {
+		tr.MaxIdleConns, tr.MaxIdleConnsPerHost, tr.IdleConnTimeout = connections, connections, 30*time.Second
+	}
+	return nil
+}
+
+// Eight writes at a time, and the lists of a look.
+const connections = 16
 
 // Close leaves the networks that Locate joined, and releases the connections.
 func (e *Engine) Close() error {

@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/swarmward/swarmward/spec"
+)
+
+// side is how many lists a look makes side by side.
+const side = 8
+
+// The connections that one look opens serve the next.
+func TestConnectionsAreKept(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var opened atomic.Int64
+	var lists sync.WaitGroup // nobody is answered before all have asked
+	server := &http.Server{
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateNew {
+				opened.Add(1)
+			}
+		},
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := "[]"
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/_ping"):
+				w.Header().Set("Api-Version", "1.41")
+				return
+			case strings.HasSuffix(r.URL.Path, "/info"):
+				_, _ = io.WriteString(w, `{"Swarm": {"ControlAvailable": true, "LocalNodeState": "active"}}`)
+				return
+			case strings.HasSuffix(r.URL.Path, "/volumes"):
+				answer = "{}"
+			}
+			lists.Done()
+			lists.Wait()
+			_, _ = io.WriteString(w, answer)
+		}),
+	}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	t.Setenv("DOCKER_HOST", "unix://"+socket)
+	e, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	var first int64
+	for range 5 {
+		lists.Add(side)
+		if _, err := e.Observe(t.Context(), &spec.Stack{Name: "app"}); err != nil {
+			t.Fatal(err)
+		}
+		if first == 0 {
+			first = opened.Load()
+		}
+	}
+	if first < side {
+		t.Fatalf("%d connections for %d calls side by side", first, side)
+	}
+	if now := opened.Load(); now != first {
+		t.Errorf("the first look opened %d connections, four more opened %d", first, now-first)
+	}
+}
