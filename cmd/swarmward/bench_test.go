@@ -134,51 +134,53 @@ func (c *comparison) plan(file, stack string) []string {
 // times is how often a thing is done: the median counts.
 const times = 3
 
-// idle measures first deploys and no-ops of services without a task.
+// idle measures first deploys and no-ops of services without a task. What is
+// compared takes turns: the machine may have other things to do.
 func (c *comparison) idle(n int) {
 	file := c.write(n, 0, 0)
-	for name, deploy := range c.deployers() {
-		var costs []cost
-		stack := ""
-		for i := range times {
-			stack = fmt.Sprintf("%s%d-%d", name, n, i)
-			costs = append(costs, measure(c.b, c.dir, c.node.Host, deploy(file, stack)...))
+	deployers := []invocation{c.docker, c.apply}
+	costs := make([][]cost, len(deployers))
+	for i := range times {
+		for k, deploy := range deployers {
+			stack := fmt.Sprintf("first%d-%d-%d", n, k, i)
+			costs[k] = append(costs[k], measure(c.b, c.dir, c.node.Host, deploy(file, stack)...))
 			c.remove(stack)
 		}
-		c.proxy.taken()
-		measure(c.b, c.dir, c.proxy.host, deploy(file, stack)...)
-		c.add(n, "first deploy", title(deploy), costs, c.proxy.taken())
-		c.repeated(n, "nothing changed", file, stack, deploy)
-		if name == "ward" {
-			c.repeated(n, "nothing changed", file, stack, c.plan)
-			c.passes(n, file, stack)
-		}
-		c.remove(stack)
 	}
+	stacks := []string{fmt.Sprintf("docker%d", n), fmt.Sprintf("ward%d", n)}
+	for k, deploy := range deployers {
+		c.proxy.taken()
+		measure(c.b, c.dir, c.proxy.host, deploy(file, stacks[k])...)
+		c.add(n, "first deploy", title(deploy), costs[k], c.proxy.taken())
+	}
+	c.repeated(n, "nothing changed", file, []string{stacks[0], stacks[1], stacks[1]}, c.docker, c.apply, c.plan)
+	c.remove(stacks[0])
+	c.passes(n, file, stacks[1])
+	c.remove(stacks[1])
 }
 
-// deployers in their order: c.docker first.
-func (c *comparison) deployers() func(func(string, func(file, stack string) []string) bool) {
-	return func(yield func(string, func(file, stack string) []string) bool) {
-		_ = yield("docker", c.docker) && yield("ward", c.apply)
-	}
-}
+// invocation is a command for a spec and a stack.
+type invocation func(file, stack string) []string
 
 // title is a command as the table shows it.
-func title(args func(file, stack string) []string) string {
+func title(args invocation) string {
 	words := args("FILE", "NAME")
 	return strings.Join(append([]string{filepath.Base(words[0])}, words[1:]...), " ")
 }
 
-// repeated measures a command that finds nothing to do.
-func (c *comparison) repeated(n int, what, file, stack string, args func(file, stack string) []string) {
-	var costs []cost
+// repeated measures commands that find nothing to do, each on its stack.
+func (c *comparison) repeated(n int, what, file string, stacks []string, commands ...invocation) {
+	costs := make([][]cost, len(commands))
 	for range times {
-		costs = append(costs, measure(c.b, c.dir, c.node.Host, args(file, stack)...))
+		for k, command := range commands {
+			costs[k] = append(costs[k], measure(c.b, c.dir, c.node.Host, command(file, stacks[k])...))
+		}
 	}
-	c.proxy.taken()
-	measure(c.b, c.dir, c.proxy.host, args(file, stack)...)
-	c.add(n, what, title(args), costs, c.proxy.taken())
+	for k, command := range commands {
+		c.proxy.taken()
+		measure(c.b, c.dir, c.proxy.host, command(file, stacks[k])...)
+		c.add(n, what, title(command), costs[k], c.proxy.taken())
+	}
 }
 
 // attached measures the no-op that waits.
@@ -192,7 +194,7 @@ func (c *comparison) attached(n int) {
 	costs := []cost{measure(c.b, c.dir, c.proxy.host, waiting(file, stack)...)}
 	c.add(n, "nothing changed, waits", title(waiting), costs, c.proxy.taken())
 	measure(c.b, c.dir, c.node.Host, c.apply(file, stack)...)
-	c.repeated(n, "nothing changed, waits", file, stack, c.apply)
+	c.repeated(n, "nothing changed, waits", file, []string{stack}, c.apply)
 	c.remove(stack)
 }
 
@@ -206,10 +208,9 @@ func (c *comparison) running(n int) {
 		measure(c.b, c.dir, c.node.Host, c.docker(file, stack)...)
 		c.converged(stack)
 	}
-	c.repeated(n, "nothing changed, running", file, stack, c.docker)
+	c.repeated(n, "nothing changed, running", file, []string{stack}, c.docker)
 	measure(c.b, c.dir, c.node.Host, c.apply(file, stack)...)
-	c.repeated(n, "nothing changed, running", file, stack, c.apply)
-	c.repeated(n, "nothing changed, running", file, stack, c.plan)
+	c.repeated(n, "nothing changed, running", file, []string{stack, stack}, c.apply, c.plan)
 	c.remove(stack)
 }
 
