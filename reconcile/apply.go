@@ -209,15 +209,6 @@ func (r *Reconciler) do(ctx context.Context, w Write) error {
 	return r.Engine.Do(lasting, w)
 }
 
-func (p *Plan) find(k Kind, object string) (Change, bool) {
-	for _, c := range p.Changes {
-		if c.Kind == k && c.Object == object {
-			return c, true
-		}
-	}
-	return Change{}, false
-}
-
 func subject(c Change) string { return string(c.Kind) + " " + c.Name }
 
 // pause waits for d or until ctx ends.
