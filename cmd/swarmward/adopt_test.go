@@ -18,8 +18,8 @@ func adopter(t *testing.T, o *operator) {
 	o.write("plain.conf", "port 6379\n# $HOME\n")
 	o.write("templated.conf", "{{ .Service.Name }}\n")
 	o.write("password", "adoptedPassword1")
-	o.docker("network", "create", "--driver", "overlay", "--scope", "swarm", "redeinterna")
-	o.docker("volume", "create", "redis_data")
+	o.docker("network", "create", "--driver", "overlay", "--scope", "swarm", "adopted-redeinterna")
+	o.docker("volume", "create", "adopted-redis_data")
 	o.docker("secret", "create", "adopted_by_hand", o.dir+"/password")
 }
 
@@ -53,8 +53,8 @@ func TestAdoptionRestartsNothing(t *testing.T) {
 	adopter(t, o)
 	t.Cleanup(func() {
 		o.clear("adopted")
-		o.docker("network", "rm", "redeinterna")
-		o.docker("volume", "rm", "redis_data")
+		o.docker("network", "rm", "adopted-redeinterna")
+		o.docker("volume", "rm", "adopted-redis_data")
 		o.docker("secret", "rm", "adopted_by_hand")
 	})
 	t.Cleanup(func() {
