@@ -55,6 +55,13 @@ func (w *watch) look(ctx context.Context, asked time.Time) (*Observed, error) {
 	return seen, nil
 }
 
+// last is the view that was taken last; nil when there is none yet.
+func (w *watch) last() *Observed {
+	_ = w.looking.Acquire(context.Background(), 1) // a look under way ends in time
+	defer w.looking.Release(1)
+	return w.seen
+}
+
 // await waits until the service has converged, cannot, or has used up its
 // time. It fails with errNotConverged after it noted the verdict.
 func (p *pass) await(ctx context.Context, s spec.Service) error {

@@ -15,8 +15,8 @@ type Location struct {
 // Way is one way to a port of a service.
 type Way struct {
 	// Kind is overlay (this process is on the service's network), published
-	// (a port of a node), bridge (the node's docker_gwbridge) or explicit (the
-	// spec says where to connect).
+	// (a port of a node), bridge (the node's docker_gwbridge), explicit (the
+	// spec says where to connect) or direct (the check's URL does).
 	Kind    string
 	Address string // host:port
 	Node    string // hostname of the node, where known

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/swarmward/swarmward/spec"
@@ -22,9 +23,14 @@ type Loop struct {
 	Log    *slog.Logger // nil: discarded
 	// Done hears of every pass. Nil: nobody does.
 	Done func(*spec.Stack, *Outcome)
+	// Checked hears of every result between passes, one at a time. Nil: nobody
+	// does.
+	Checked func(*spec.Stack, CheckResult)
 
 	last     *spec.Stack
 	failures int
+	mu       sync.Mutex // of past; checks run side by side
+	past     history
 }
 
 // coalesce is how long a nudge waits for others to join it.
@@ -37,12 +43,13 @@ const (
 )
 
 // Run makes a first pass at once and then one for each burst of nudges, until
-// ctx ends. A nudge says when, never what. Run does not return because a pass
-// failed or panicked.
+// ctx ends; between passes each check runs on its own interval. A nudge says
+// when, never what. Run does not return because a pass failed or panicked.
 func (l *Loop) Run(ctx context.Context, nudges <-chan struct{}) {
 	if l.Log == nil {
 		l.Log = slog.New(slog.DiscardHandler)
 	}
+	l.past = history{}
 	for ctx.Err() == nil {
 		ok := l.pass(ctx)
 		var retry <-chan time.Time
@@ -52,18 +59,23 @@ func (l *Loop) Run(ctx context.Context, nudges <-chan struct{}) {
 			retry = time.After(backoff(l.failures))
 			l.failures++
 		}
-		select {
-		case <-ctx.Done():
+		l.wait(ctx, retry, nudges)
+	}
+}
+
+// wait for the next pass to be due.
+func (l *Loop) wait(ctx context.Context, retry <-chan time.Time, nudges <-chan struct{}) {
+	defer l.between(ctx)()
+	select {
+	case <-ctx.Done():
+	case <-retry:
+	case <-nudges:
+		if pause(ctx, coalesce) != nil {
 			return
-		case <-retry:
+		}
+		select {
 		case <-nudges:
-			if pause(ctx, coalesce) != nil {
-				return
-			}
-			select {
-			case <-nudges:
-			default:
-			}
+		default:
 		}
 	}
 }
@@ -111,6 +123,7 @@ func (l *Loop) pass(ctx context.Context) (ok bool) {
 		l.Log.Info("stopped in the middle of a pass; the next one continues", "stack", stack.Name)
 		return true
 	}
+	l.remember(stack, o)
 	l.log(stack, o)
 	if l.Done != nil {
 		l.Done(stack, o)
@@ -127,13 +140,7 @@ func (l *Loop) drift(ctx context.Context, stack *spec.Stack) *Outcome {
 	started := time.Now()
 	o := &Outcome{Stack: stack.Name, Revision: stack.Revision, Started: started}
 	if o.Plan, _, o.Err = l.Reconciler.Plan(ctx, stack); o.Err == nil {
-		var checks []spec.Check
-		for _, c := range stack.Settings.Checks {
-			if c.Redis == nil { // its round trip writes a key
-				checks = append(checks, c)
-			}
-		}
-		o.Checks = l.Reconciler.Verify(ctx, stack, checks, nil)
+		o.Checks = l.Reconciler.Verify(ctx, stack, l.checks(stack))
 	}
 	o.Took = time.Since(started)
 	return o
@@ -161,7 +168,7 @@ func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 	}
 	for _, c := range o.Checks {
 		if c.Status != CheckPassed {
-			log.Error("check "+string(c.Status), "check", c.Name, "reason", string(c.Reason), "message", c.Message, "remedy", c.Remedy)
+			log.Error("check "+string(c.Status), told(c)...)
 		}
 	}
 	sum := o.Plan.Summary()

@@ -46,7 +46,9 @@ type Reconciler struct {
 	// Patience is how long a pass bears an Engine that does not answer; 0 means
 	// 40 s.
 	Patience time.Duration
-	Report   func(Event) // nil: nobody listens; called from several goroutines
+	// Journal of earlier passes, for diagnoses; nil: there were none.
+	Journal *Journal
+	Report  func(Event) // nil: nobody listens; called from several goroutines
 }
 
 // Outcome is all that a pass found and did.
@@ -180,7 +182,7 @@ func newPass(r *Reconciler, stack *spec.Stack, plan *Plan) *pass {
 	return &pass{
 		Reconciler: r, stack: stack, plan: plan, redact: Redactor(stack), watch: newWatch(r.Engine, stack),
 		out:     &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: plan, Verdicts: map[string]Verdict{}},
-		written: map[string]bool{},
+		written: map[string]bool{}, journal: cmp.Or(r.Journal, &Journal{}),
 	}
 }
 
@@ -199,6 +201,8 @@ type pass struct {
 	redact func(string) (string, bool)
 	idle   bool            // the plan writes nothing
 	gating map[string]bool // services whose checks a service that is written waits for, by key
+	// journal is the Reconciler's, or one for this pass alone.
+	journal *Journal
 
 	mu      sync.Mutex
 	out     *Outcome
@@ -234,6 +238,9 @@ func (p *pass) result(c Change, err error) {
 	if err != nil {
 		p.report(Event{PhaseApply, subject(c), "failed", err.Error()})
 		return
+	}
+	if c.Kind == KindService && c.Action != ActionAdopt {
+		p.journal.note(c.Object, Recent{At: time.Now(), By: "swarmward", What: past[c.Action] + " by swarmward, because: " + c.Cause + fieldPaths(c)})
 	}
 	p.report(Event{PhaseApply, subject(c), "done", past[c.Action]})
 }

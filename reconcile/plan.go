@@ -217,6 +217,15 @@ func (p *Plan) Writes() bool {
 	return false
 }
 
+func (p *Plan) find(k Kind, object string) (Change, bool) {
+	for _, c := range p.Changes {
+		if c.Kind == k && c.Object == object {
+			return c, true
+		}
+	}
+	return Change{}, false
+}
+
 // String is the plan as plain text, one line per change and field: the
 // language of the tests.
 func (p *Plan) String() string {

@@ -86,7 +86,7 @@ func normal() []cmp.Option {
 		cmpopts.IgnoreFields(spec.Service{}, "DependsOn"),
 		cmpopts.IgnoreFields(spec.Network{}, "Key", "Explicit"),
 		cmpopts.IgnoreFields(spec.Volume{}, "Key", "Explicit", "Create.Labels"),
-		cmpopts.IgnoreFields(spec.Secret{}, "Key", "Data"),
+		cmpopts.IgnoreFields(spec.Secret{}, "Key", "Data", "Variable"),
 		cmpopts.IgnoreFields(spec.Config{}, "Key"),
 		cmpopts.SortSlices(func(a, b spec.Network) bool { return a.Name < b.Name }),
 		cmpopts.SortSlices(func(a, b spec.Volume) bool { return a.Name < b.Name }),

@@ -159,7 +159,7 @@ func (w *lowering) secret(key string, c types.SecretConfig) Secret {
 		out.Data = Sensitive{} // the driver has it
 		return out
 	}
-	out.Data = Sensitive(w.l.contents["secrets."+key])
+	out.Data, out.Variable = Sensitive(w.l.contents["secrets."+key]), c.Environment
 	return out
 }
 

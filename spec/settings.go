@@ -69,6 +69,7 @@ func (d *decoder) check(name string, s *setting, path string) Check {
 		"interval":   d.duration(&c.Interval),
 		"grace":      d.duration(&c.Grace),
 		"retries":    d.integer(&c.Retries, 1, 100),
+		"from":       d.ways(&c.From),
 		"redis":      func(s *setting, path string) { c.Redis = d.redis(s, path) },
 		"centrifugo": func(s *setting, path string) { c.Centrifugo = d.centrifugo(s, path) },
 		"http":       func(s *setting, path string) { c.HTTP = d.http(s, path) },
@@ -86,8 +87,22 @@ func (d *decoder) check(name string, s *setting, path string) Check {
 		d.fail(s, path, "the check does not say what to check", "add redis, centrifugo, http or tcp")
 	case len(kinds) > 1:
 		d.fail(s, path, "the check has more than one kind: "+strings.Join(kinds, " and "), "write one check for each")
+	default:
+		d.needWays(s, path, c)
 	}
 	return c
+}
+
+// needWays reports a way that the check's target cannot have.
+func (d *decoder) needWays(s *setting, path string, c Check) {
+	for _, way := range c.From {
+		switch t := c.Target(); {
+		case way == "explicit" && t.Connect == "":
+			d.fail(s.field("from"), path+".from", "the check has no explicit address to go from", "add connect: HOST:PORT, or take explicit away")
+		case way != "explicit" && t.Service == "":
+			d.fail(s.field("from"), path+".from", "the check names no service that could be reached by "+way, "add service: NAME, or take "+way+" away")
+		}
+	}
 }
 
 // target adds the keys that say where a check connects to.

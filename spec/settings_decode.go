@@ -185,6 +185,17 @@ func (d *decoder) texts(into *[]string) decode {
 	})
 }
 
+// ways decodes ways to a target; one that is named twice counts once.
+func (d *decoder) ways(into *[]string) decode {
+	return d.list(func(s *setting, path string) {
+		var way string
+		d.choice(&way, "overlay", "published", "bridge", "explicit")(s, path)
+		if !slices.Contains(*into, way) {
+			*into = append(*into, way)
+		}
+	})
+}
+
 // rules decodes names of rules that can be silenced.
 func (d *decoder) rules(into *[]string) decode {
 	return d.list(func(s *setting, path string) {

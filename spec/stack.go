@@ -89,6 +89,7 @@ type Secret struct {
 	External  bool             // must exist; Data is nil
 	Spec      swarm.SecretSpec // Data is left empty: the content is in Data below
 	Data      Sensitive
+	Variable  string `json:",omitempty"` // name of the environment variable that holds it, if one does
 }
 
 // Config is a top-level config of the spec; its content is Spec.Data.
@@ -128,6 +129,9 @@ type Check struct {
 	Interval time.Duration // between passes; default 30s
 	Grace    time.Duration // after a rollout, how long it may fail; default 30s
 	Retries  int           // tries before it counts as failed outside the grace; default 1
+	// From lists the ways that must each work: overlay, published, bridge,
+	// explicit. Empty: the best one that takes a connection is enough.
+	From []string `json:",omitempty"`
 
 	Redis      *RedisCheck
 	Centrifugo *CentrifugoCheck
@@ -149,6 +153,10 @@ func (c Check) Kind() string {
 	}
 	return ""
 }
+
+// Writes tells whether trying the check leaves something behind, if only for a
+// moment.
+func (c Check) Writes() bool { return c.Redis != nil }
 
 // Target is where a check connects to: a port of a service of this stack, or
 // an explicit host:port in Connect, which wins.

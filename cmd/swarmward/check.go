@@ -40,7 +40,7 @@ func (a *app) check(cmd *cobra.Command, names []string) error {
 		checks := slices.DeleteFunc(slices.Clone(s.Settings.Checks), func(c spec.Check) bool {
 			return len(names) > 0 && !slices.Contains(names, c.Name)
 		})
-		results := r.Verify(cmd.Context(), s, checks, nil)
+		results := r.Verify(cmd.Context(), s, checks)
 		if a.output == "json" {
 			err = render.ChecksJSON(a.out, s.Name, results)
 		} else if len(results) == 0 && len(stacks) == 1 {

@@ -29,6 +29,8 @@ func (a *app) runCmd() *cobra.Command {
 obeys within 10 s: what is being written is finished, nothing new is begun. Each
 pass looks at every file of the spec anew; one that cannot be used never replaces the last good
 one. A pass that fails is logged and tried again sooner, from 1 s to 5 min.
+Between passes each check runs on its own interval; a status that changes is
+logged once.
 
 With --listen it answers on /healthz, /readyz, /api/v1/status, /api/v1/plan,
 /api/v1/health/redis and /api/v1/health/CHECK.`,
@@ -82,12 +84,13 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		nudge := trigger.NewNudge()
 		wg.Go(func() { schedule.Run(ctx, nudge.Now) })
 		perStack := *r
+		perStack.Journal = &reconcile.Journal{}
 		perStack.Report = func(e reconcile.Event) {
 			log.Debug(string(e.Phase)+": "+e.State, "subject", e.Subject, "message", e.Message)
 		}
 		loader := &spec.Loader{}
 		loop := &reconcile.Loop{
-			Reconciler: &perStack, DryRun: f.dryRun, Log: log, Done: board.Post,
+			Reconciler: &perStack, DryRun: f.dryRun, Log: log, Done: board.Post, Checked: board.Checked,
 			Load: func(ctx context.Context) (*spec.Stack, error) { return loader.Load(ctx, a.options(in)) },
 		}
 		wg.Go(func() { loop.Run(ctx, nudge) })

@@ -20,11 +20,13 @@ type try struct {
 	prober   Prober
 	stack    *spec.Stack
 	check    spec.Check
+	from     string // the one kind of way to take; empty: any
 	timeout  time.Duration
 	evidence *reconcile.RoundTrip // of a redis check
 
 	way     reconcile.Way // the way taken; zero until one accepted a connection
-	release func()        // ends what was made for the ways; may be nil
+	tried   []reconcile.Way
+	release func() // ends what was made for the ways; may be nil
 	conns   []tracked
 	found   finding
 }
@@ -61,6 +63,7 @@ func (t *try) connect(ctx context.Context, fallback *reconcile.Way) (net.Conn, *
 	}
 	errs := make([]error, len(ways))
 	for i, w := range ways {
+		t.tried = append(t.tried, w)
 		conn, err := t.dialPart(ctx, w, len(ways)-i+1)
 		if err == nil {
 			t.way = w

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/spec"
@@ -21,7 +22,7 @@ type Locator interface {
 func (t *try) ways(ctx context.Context, fallback *reconcile.Way) ([]reconcile.Way, *finding) {
 	target := t.check.Target()
 	switch {
-	case target.Connect != "":
+	case target.Connect != "" && (t.from == "" || t.from == "explicit"):
 		return []reconcile.Way{{Kind: "explicit", Address: target.Connect}}, nil
 	case target.Service == "" && fallback != nil:
 		return []reconcile.Way{*fallback}, nil
@@ -64,9 +65,28 @@ func (t *try) locate(ctx context.Context, target spec.Target) (reconcile.Locatio
 		f = unknown(reconcile.ReasonNoPath,
 			fmt.Sprintf("There is no way from here to port %d of service %s.", target.Port, name), hint)
 	default:
-		return location, nil
+		if location.Ways = t.wanted(location.Ways); len(location.Ways) > 0 {
+			return location, nil
+		}
+		f = unknown(reconcile.ReasonNoPath,
+			fmt.Sprintf("There is no way over %s from here to port %d of service %s.", places[t.from], target.Port, name), openings[t.from])
 	}
 	return reconcile.Location{}, &f
+}
+
+// wanted are the ways of the kind that is asked for.
+func (t *try) wanted(ways []reconcile.Way) []reconcile.Way {
+	if t.from == "" {
+		return ways
+	}
+	return slices.DeleteFunc(slices.Clone(ways), func(w reconcile.Way) bool { return w.Kind != t.from })
+}
+
+// openings are what would make a way of each kind.
+var openings = map[string]string{
+	"overlay":   "Run swarmward as a service on a network of that service, or make the network attachable.",
+	"published": "Publish the port under ports in the spec, or take published out of the check's from.",
+	"bridge":    "Run swarmward on the node that runs a task of the service, in the host's network.",
 }
 
 // serviceName is the full name of the check's service.

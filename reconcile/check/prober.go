@@ -52,10 +52,19 @@ func unknown(reason reconcile.Reason, message, remedy string) finding {
 	return finding{reconcile.CheckUnknown, reason, message, remedy}
 }
 
-// Probe tries the check once and takes at most its timeout. It returns every
+// Probe tries the check once and takes at most its timeout; where the check
+// says from which ways, it tries each of them, side by side. It returns every
 // failure as a result, a panic of its own included, leaves no connection open
 // and writes no content of the stack's secrets into the result.
-func (p Prober) Probe(ctx context.Context, stack *spec.Stack, c spec.Check) (result reconcile.CheckResult) {
+func (p Prober) Probe(ctx context.Context, stack *spec.Stack, c spec.Check) reconcile.CheckResult {
+	if len(c.From) == 0 {
+		return p.probe(ctx, stack, c, "")
+	}
+	return p.fromEach(ctx, stack, c)
+}
+
+// probe tries the check by one kind of way, or by the best with from empty.
+func (p Prober) probe(ctx context.Context, stack *spec.Stack, c spec.Check, from string) (result reconcile.CheckResult) {
 	start := p.now()
 	result = reconcile.CheckResult{Name: c.Name, Kind: c.Kind(), At: start}
 	if c.Redis != nil {
@@ -71,7 +80,7 @@ func (p Prober) Probe(ctx context.Context, stack *spec.Stack, c spec.Check) (res
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	t := &try{prober: p, stack: stack, check: c, timeout: timeout, evidence: result.Redis}
+	t := &try{prober: p, stack: stack, check: c, from: from, timeout: timeout, evidence: result.Redis}
 	defer func() {
 		if r := recover(); r != nil {
 			t.found = failed(reconcile.ReasonPanic,
@@ -82,7 +91,7 @@ func (p Prober) Probe(ctx context.Context, stack *spec.Stack, c spec.Check) (res
 		result.Status, result.Reason = t.found.status, t.found.reason
 		result.Message = redact(stack, t.found.message)
 		result.Remedy = redact(stack, t.found.remedy)
-		result.Via = redact(stack, t.via())
+		result.Via, result.Tried = redact(stack, t.via()), t.tried
 		result.Latency = p.now().Sub(start)
 	}()
 	t.found = t.run(ctx)

@@ -89,15 +89,6 @@ func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
 	return fmt.Sprintf("%s, %s, in %s", result, what, roughly(o.Took))
 }
 
-// Checks writes check results, one line each and one more for what to do.
-func (t Text) Checks(w io.Writer, results []reconcile.CheckResult) {
-	width := 0
-	for _, c := range results {
-		width = max(width, len(c.Name))
-	}
-	t.checks(w, results, width)
-}
-
 func (t Text) checks(w io.Writer, results []reconcile.CheckResult, width int) {
 	for _, c := range results {
 		fmt.Fprintf(w, "  check   %-*s   %s  %s\n", width, c.Name, t.state(string(c.Status)), Printable(c.Message))
@@ -105,19 +96,15 @@ func (t Text) checks(w io.Writer, results []reconcile.CheckResult, width int) {
 		if c.Via != "" {
 			fmt.Fprintf(w, "%s%s\n", indent, t.paint(dim, fmt.Sprintf("via %s, %s", Printable(c.Via), c.Latency.Round(100*time.Microsecond))))
 		}
-		if c.Reason != "" {
-			fmt.Fprintf(w, "%sreason: %s\n", indent, Printable(string(c.Reason)))
-		}
-		if c.Remedy != "" {
-			fmt.Fprintf(w, "%sto do: %s\n", indent, Printable(c.Remedy))
-		}
+		t.trouble(w, c, indent)
 	}
 }
 
 func (t Text) state(s string) string {
-	color := map[string]string{"converged": green, "passed": green, "failed": red, "unknown": yellow, "progressing": yellow, "not started": yellow}[s]
-	return t.paint(color, fmt.Sprintf("%-9s", s))
+	return t.paint(stateColors[s], fmt.Sprintf("%-9s", s))
 }
+
+var stateColors = map[string]string{"converged": green, "passed": green, "failed": red, "unknown": yellow, "progressing": yellow, "not started": yellow}
 
 // roughly is a duration with as many digits as a person reads.
 func roughly(d time.Duration) time.Duration {

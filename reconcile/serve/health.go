@@ -88,17 +88,19 @@ func (s *Server) redis(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// check answers with the result of one check, tried now.
+// check answers with the result of one check, tried now, and the state that the
+// controller has seen it in.
 func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("check")
 	stack, c, ok := s.find(r, func(c spec.Check) bool { return c.Name == name })
 	switch {
 	case !ok:
 		reply(w, http.StatusNotFound, map[string]string{"error": "the spec has no check of that name, or no pass has been made yet"})
-	case s.ReadOnly && c.Redis != nil:
-		reply(w, http.StatusForbidden, map[string]string{"error": "the redis round trip writes a key, which --dry-run does not"})
+	case s.ReadOnly && c.Writes():
+		reply(w, http.StatusForbidden, map[string]string{"error": "the check writes, which --dry-run does not"})
 	default:
 		res := s.probe(r.Context(), stack, c)
+		res.State = s.Board.state(stack.Name, c.Name)
 		reply(w, code(res), res)
 	}
 }

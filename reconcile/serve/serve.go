@@ -29,6 +29,40 @@ type entry struct {
 	outcome *reconcile.Outcome
 }
 
+// Checked replaces the result of one check of a stack that was posted.
+func (b *Board) Checked(stack *spec.Stack, r reconcile.CheckResult) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, ok := b.stacks[stack.Name]
+	if !ok {
+		return
+	}
+	// Readers have the old one.
+	o := *e.outcome
+	o.Checks = slices.Clone(o.Checks)
+	i := slices.IndexFunc(o.Checks, func(c reconcile.CheckResult) bool { return c.Name == r.Name })
+	if i < 0 {
+		o.Checks = append(o.Checks, r)
+	} else {
+		o.Checks[i] = r
+	}
+	b.stacks[stack.Name] = entry{e.stack, &o}
+}
+
+// state of a check; nil where nobody has watched it yet.
+func (b *Board) state(stack, check string) *reconcile.CheckState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o := b.stacks[stack].outcome; o != nil {
+		for _, c := range o.Checks {
+			if c.Name == check {
+				return c.State
+			}
+		}
+	}
+	return nil
+}
+
 // Post replaces what is known of a stack.
 func (b *Board) Post(stack *spec.Stack, o *reconcile.Outcome) {
 	b.mu.Lock()
