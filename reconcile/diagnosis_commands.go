@@ -27,6 +27,9 @@ func commands(stack *spec.Stack, c spec.Check, res CheckResult, seen *Observed, 
 	}
 	switch {
 	case c.HTTP != nil:
+		if c.HTTP.Target.Service == "" && c.HTTP.Target.Connect == "" {
+			at = "" // the URL's own
+		}
 		out = append(out, curl(c.HTTP.URL, at))
 	case err != nil:
 	case c.Redis != nil:
@@ -62,7 +65,7 @@ func curl(text, at string) string {
 	}
 	u.User = nil
 	switch {
-	case at == "" || at == u.Host:
+	case at == "":
 		return "curl -i " + word(u.String())
 	case u.Scheme == "https": // the name is also that of the certificate
 		return "curl -i --connect-to " + word("::"+at) + " " + word(u.String())
