@@ -135,7 +135,7 @@ func changes(seen *Observed, service string, plan *Plan, written []Recent) []Rec
 		}
 	}
 	if len(out) == 0 && seen.At.Sub(live.UpdatedAt) < changeWindow {
-		out = append(out, Recent{At: live.UpdatedAt, What: "updated"})
+		out = append(out, Recent{At: live.UpdatedAt, What: "the service was updated"})
 	}
 	return out[:min(len(out), notedChanges)]
 }

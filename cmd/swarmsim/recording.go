@@ -43,6 +43,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`in [0-9.]+m?s\b`), "in 2.5s"},
 	{regexp.MustCompile(`, \d+ nodes?\.`), ", 1 node."}, // one that has just stopped may still be counted
 	{regexp.MustCompile(`(on node-\d+), [0-9.]+m?s\b`), "$1, 6ms"},
+	{regexp.MustCompile(`(passed|failed)   [0-9.]+[mµ]?s +`), "$1   6ms       "},
+	{regexp.MustCompile(`running for \S+`), "running for 3s"},
+	{regexp.MustCompile(`\S+ ago: `), "3s ago: "},
 	{regexp.MustCompile(`(whatrack @) [0-9a-f]{7}`), "$1 4f2c1ab"},
 }
 

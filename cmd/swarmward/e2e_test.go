@@ -53,6 +53,7 @@ func TestWhatrack(t *testing.T) {
 	o.handChanges()
 	o.applicationVariables()
 	o.controller()
+	o.closedPort()
 	o.brokenRedis()
 	o.nothingLeaked()
 	o.destroyedAndMadeAgain()
@@ -239,6 +240,29 @@ func (o *operator) controller() {
 	}
 }
 
+// closedPort puts a firewall before Redis' published port: asked by both ways,
+// the check tells that from a dead Redis.
+func (o *operator) closedPort() {
+	o.t.Helper()
+	firewall := func(what string) {
+		o.t.Helper()
+		// Before the Engine's own rules turn the address into the container's.
+		cmd := o.node.Command(context.WithoutCancel(o.t.Context()), "iptables", "-t", "raw", what, "OUTPUT",
+			"-p", "tcp", "-d", o.node.Addr, "--dport", "6379", "-j", "DROP")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			o.t.Fatalf("%v: %s", err, out)
+		}
+	}
+	o.write("from.yaml", "x-swarmward: {checks: {redis: {from: [bridge, published], timeout: 2s}}}\n")
+	both := []string{"check", "redis", "-f", "desired-state.yaml", "-f", "from.yaml"}
+	o.want(0, both, "published "+o.node.Addr+":6379 on node-1")
+	firewall("-I")
+	o.want(3, both, "reason: port_closed", "from bridge: passed", "from published: timeout", "nc -zv "+o.node.Addr+" 6379",
+		"Redis answers on the bridge of its node, and not on the published port "+o.node.Addr+":6379 on node-1: a firewall is between, or the port is not published.")
+	firewall("-D")
+	o.want(0, both)
+}
+
 // brokenRedis gives Redis another password by hand, then takes it away: both
 // are told apart, and apply repairs them.
 func (o *operator) brokenRedis() {
@@ -247,10 +271,13 @@ func (o *operator) brokenRedis() {
 	o.docker("secret", "create", "by-hand", o.dir+"/other")
 	o.docker("service", "update", "--quiet", "--detach=false", "--secret-rm", "whatrack_redis_password",
 		"--secret-add", "source=by-hand,target=redis_password,uid=999,gid=999,mode=0400", "whatrack_redis")
-	o.want(3, []string{"check", "redis"}, "reason: auth_failed")
+	o.want(3, []string{"check", "redis"}, "reason: auth_failed",
+		"service: whatrack_redis: 1 of 1 running", "ago: changed by hand: secrets.redis_password.source", "log: ",
+		"docker service logs --tail 50 whatrack_redis", "nc -zv "+o.node.Addr+" 6379",
+		`REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli -h `+o.node.Addr+" -p 6379 -e ping")
 	o.docker("service", "scale", "--detach", "whatrack_redis=0")
 	eventually(o.t, "redis has stopped", func() bool { return o.docker("ps", "-q", "--filter", "name=whatrack_redis") == "" })
-	o.want(3, []string{"check", "redis", "-o", "json"}, `"reason": "not_running"`)
+	o.want(3, []string{"check", "redis", "-o", "json"}, `"reason": "not_running"`, `"verdict": "scaled to zero"`, "deploy.replicas")
 	o.want(1, []string{"check", "redsi"}, `check "redsi" is not in the spec; it has: centrifugo, redis`)
 	o.want(0, []string{"apply"}, "secrets.redis_password.source  by-hand -> whatrack_redis_password", "deploy.replicas", "converged and verified")
 	o.docker("secret", "rm", "by-hand")

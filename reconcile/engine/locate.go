@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,11 +60,23 @@ func (e *Engine) Locate(ctx context.Context, service string, port int) (reconcil
 		}
 		return reconcile.Location{}, err
 	}
-	out.Ways = append(out.Ways, bridge...)
+	// A port that listens on IPv4 and on IPv6 is told twice.
+	out.Ways = distinct(append(out.Ways, bridge...))
 	if len(out.Ways) == 0 {
 		out.Hint = l.hint()
 	}
 	return out, nil
+}
+
+// distinct keeps the first of equal ways.
+func distinct(ways []reconcile.Way) []reconcile.Way {
+	var out []reconcile.Way
+	for _, w := range ways {
+		if !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // locating is one Locate under way.

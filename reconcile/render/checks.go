@@ -14,10 +14,10 @@ import (
 // Checks writes check results as a table, and below it what each found: of one
 // that did not pass, with what to do and what is known around it.
 func (t Text) Checks(w io.Writer, results []reconcile.CheckResult) {
-	rows := [][]string{{"CHECK", "KIND", "STATUS", "LATENCY", "VIA", "REASON"}}
+	rows := [][]string{{"CHECK", "KIND", "STATUS", "LATENCY", "REASON", "VIA"}}
 	for _, c := range results {
-		rows = append(rows, []string{Printable(c.Name), c.Kind, string(c.Status),
-			c.Latency.Round(100 * time.Microsecond).String(), Printable(cmp.Or(c.Via, "-")), cmp.Or(string(c.Reason), "-")})
+		rows = append(rows, []string{Printable(c.Name), Printable(c.Kind), string(c.Status),
+			latency(c.Latency), Printable(cmp.Or(string(c.Reason), "-")), Printable(cmp.Or(c.Via, "-"))})
 	}
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -47,6 +47,14 @@ func (t Text) Checks(w io.Writer, results []reconcile.CheckResult) {
 		fmt.Fprintf(w, "%s: %s\n", t.paint(bold, Printable(c.Name)), Printable(c.Message))
 		t.trouble(w, c, "  ")
 	}
+}
+
+// latency is at most seven columns wide.
+func latency(d time.Duration) string {
+	if d < time.Second {
+		return d.Round(100 * time.Microsecond).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
 }
 
 // trouble says why a check did not pass, what to do, and what is known around
@@ -86,20 +94,20 @@ func (t Text) diagnosis(w io.Writer, d *reconcile.Diagnosis, indent string) {
 		if d.Restarts > 0 {
 			state += ", " + count(d.Restarts, "failure", "failures") + " in the last 10 minutes"
 		}
-		said("service", state)
+		said("service:", state)
 	}
 	var lines []string
 	for _, task := range d.Tasks[:min(len(d.Tasks), shownTasks)] {
 		lines = append(lines, taskLine(task, d.At))
 	}
-	said("tasks", lines...)
-	said("log", d.Log[max(0, len(d.Log)-shownLog):]...)
+	said("tasks:", lines...)
+	said("log:", d.Log[max(0, len(d.Log)-shownLog):]...)
 	lines = nil
 	for _, c := range d.Changes {
 		lines = append(lines, c.Text(d.At))
 	}
-	said("changes", lines...)
-	said("look", d.Commands...)
+	said("changes:", lines...)
+	said("look:", d.Commands...)
 }
 
 func taskLine(task reconcile.TaskNote, now time.Time) string {

@@ -127,6 +127,46 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// What is heard between passes replaces what the pass found, and the state that
+// the controller keeps is told beside a result of now.
+func TestStates(t *testing.T) {
+	s, get := server(t, redis(nil, reconcile.CheckFailed))
+	stack, since := whatrack(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	state := func(flaps int) *reconcile.CheckState { return &reconcile.CheckState{Since: since, LastPassed: &since, Flaps: flaps} }
+	s.Board.Checked(stack, reconcile.CheckResult{Name: "centrifugo"}) // before any pass: nowhere to put it
+	s.Board.Post(stack, &reconcile.Outcome{Stack: "whatrack", Checks: []reconcile.CheckResult{
+		{Name: "centrifugo", Status: reconcile.CheckPassed, State: state(0)}, {Name: "redis", Status: reconcile.CheckPassed, State: state(0)},
+	}})
+	before := s.Board.entries()[0].outcome
+	s.Board.Checked(stack, reconcile.CheckResult{Name: "centrifugo", Status: reconcile.CheckFailed, State: state(3),
+		Diagnosis: &reconcile.Diagnosis{Service: "whatrack_centrifugo", Commands: []string{"docker service ps --no-trunc whatrack_centrifugo"}}})
+	if before.Checks[0].Status != reconcile.CheckPassed {
+		t.Error("an outcome that somebody reads was changed")
+	}
+	type check struct {
+		Name, Status string
+		State        *reconcile.CheckState
+		Diagnosis    *reconcile.Diagnosis
+	}
+	var status struct{ Stacks []struct{ Checks []check } }
+	_, body := get("/api/v1/status")
+	if err := json.Unmarshal([]byte(body), &status); err != nil || len(status.Stacks) != 1 || len(status.Stacks[0].Checks) != 2 {
+		t.Fatalf("%v %s", err, body)
+	}
+	if c := status.Stacks[0].Checks[0]; c.Status != "failed" || c.State == nil || c.State.Flaps != 3 || !c.State.Since.Equal(since) ||
+		c.Diagnosis == nil || c.Diagnosis.Service != "whatrack_centrifugo" || len(c.Diagnosis.Commands) != 1 {
+		t.Errorf("status: %s", body)
+	}
+	var one check
+	_, body = get("/api/v1/health/centrifugo")
+	if err := json.Unmarshal([]byte(body), &one); err != nil || one.State == nil || one.State.Flaps != 3 || one.State.LastPassed == nil {
+		t.Errorf("health: %v %s", err, body)
+	}
+	if _, body = get("/api/v1/health/redis"); strings.Contains(body, "state") || strings.Contains(body, "flaps") {
+		t.Errorf("the redis shape is no longer the application's: %s", body)
+	}
+}
+
 func TestWritesAreRefused(t *testing.T) {
 	s, get := server(t, redis(new("x"), reconcile.CheckPassed))
 	s.ReadOnly = true
