@@ -23,7 +23,7 @@ func TestEscapesAreShown(t *testing.T) {
 	p := hostile(evil)
 	o := &reconcile.Outcome{Stack: "app", Revision: evil, Plan: p, Err: errors.New(evil),
 		Verdicts: map[string]reconcile.Verdict{"web": {State: reconcile.Failed, Message: "its last log lines:\n    " + evil, Remedy: evil}},
-		Checks:   []reconcile.CheckResult{{Name: "redis", Status: reconcile.CheckFailed, Reason: "r", Message: evil, Remedy: evil, Via: evil,
+		Checks: []reconcile.CheckResult{{Name: "redis", Status: reconcile.CheckFailed, Reason: "r", Message: evil, Remedy: evil, Via: evil,
 			Diagnosis: &reconcile.Diagnosis{Service: evil, Verdict: evil, Tasks: []reconcile.TaskNote{{Name: evil, Node: evil, State: evil, Error: evil}},
 				Log: []string{evil}, Changes: []reconcile.Recent{{What: evil}}, Commands: []string{evil}}}}}
 	for name, write := range map[string]func(*bytes.Buffer){

@@ -132,7 +132,9 @@ func TestRoutes(t *testing.T) {
 func TestStates(t *testing.T) {
 	s, get := server(t, redis(nil, reconcile.CheckFailed))
 	stack, since := whatrack(), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	state := func(flaps int) *reconcile.CheckState { return &reconcile.CheckState{Since: since, LastPassed: &since, Flaps: flaps} }
+	state := func(flaps int) *reconcile.CheckState {
+		return &reconcile.CheckState{Since: since, LastPassed: &since, Flaps: flaps}
+	}
 	s.Board.Checked(stack, reconcile.CheckResult{Name: "centrifugo"}) // before any pass: nowhere to put it
 	s.Board.Post(stack, &reconcile.Outcome{Stack: "whatrack", Checks: []reconcile.CheckResult{
 		{Name: "centrifugo", Status: reconcile.CheckPassed, State: state(0)}, {Name: "redis", Status: reconcile.CheckPassed, State: state(0)},
