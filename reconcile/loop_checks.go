@@ -51,7 +51,7 @@ func (l *Loop) repeat(ctx context.Context, stack *spec.Stack, c spec.Check) {
 		around := l.Reconciler.surroundings(stack)
 		around.grace = func(ctx context.Context, c spec.Check) time.Duration {
 			if s, ok := stack.Service(c.Target().Service); ok {
-				if seen, _ := around.look(ctx); seen != nil {
+				if seen, err := l.Reconciler.Engine.Progress(ctx, stack); err == nil {
 					return GraceLeft(seen, s.Spec.Name, c.Grace)
 				}
 			}

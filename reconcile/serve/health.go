@@ -88,8 +88,8 @@ func (s *Server) redis(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// check answers with the result of one check, tried now, and the state that the
-// controller has seen it in.
+// check answers with the result of one check, tried now, and with the state and
+// the diagnosis that the controller has of it.
 func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("check")
 	stack, c, ok := s.find(r, func(c spec.Check) bool { return c.Name == name })
@@ -100,7 +100,10 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusForbidden, map[string]string{"error": "the check writes, which --dry-run does not"})
 	default:
 		res := s.probe(r.Context(), stack, c)
-		res.State = s.Board.state(stack.Name, c.Name)
+		known := s.Board.result(stack.Name, c.Name)
+		if res.State = known.State; res.Status == reconcile.CheckFailed {
+			res.Diagnosis = known.Diagnosis
+		}
 		reply(w, code(res), res)
 	}
 }

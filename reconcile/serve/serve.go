@@ -49,18 +49,18 @@ func (b *Board) Checked(stack *spec.Stack, r reconcile.CheckResult) {
 	b.stacks[stack.Name] = entry{e.stack, &o}
 }
 
-// state of a check; nil where nobody has watched it yet.
-func (b *Board) state(stack, check string) *reconcile.CheckState {
+// result of a check that the controller has last; zero where it has none.
+func (b *Board) result(stack, check string) reconcile.CheckResult {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if o := b.stacks[stack].outcome; o != nil {
 		for _, c := range o.Checks {
 			if c.Name == check {
-				return c.State
+				return c
 			}
 		}
 	}
-	return nil
+	return reconcile.CheckResult{}
 }
 
 // Post replaces what is known of a stack.

@@ -161,7 +161,7 @@ func TestStates(t *testing.T) {
 	}
 	var one check
 	_, body = get("/api/v1/health/centrifugo")
-	if err := json.Unmarshal([]byte(body), &one); err != nil || one.State == nil || one.State.Flaps != 3 || one.State.LastPassed == nil {
+	if err := json.Unmarshal([]byte(body), &one); err != nil || one.State == nil || one.State.Flaps != 3 || one.State.LastPassed == nil || one.Diagnosis == nil {
 		t.Errorf("health: %v %s", err, body)
 	}
 	if _, body = get("/api/v1/health/redis"); strings.Contains(body, "state") || strings.Contains(body, "flaps") {
