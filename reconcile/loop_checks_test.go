@@ -137,32 +137,43 @@ func TestIntervalsFollowTheSpec(t *testing.T) {
 	})
 }
 
-// What passes leave undone, because they cannot load or reach the Swarm, the
-// intervals still do.
+// While passes end before they come to the checks, and begin again sooner than
+// the interval is over, the interval still counts from the last try.
 func TestIntervalsGoOnWithoutPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := applied(t)
-		broken := &deaf{fakeSwarm: f}
-		loads := 0
-		heard, _, _ := looping(t, 10*time.Minute, &Loop{
-			Reconciler: &Reconciler{Engine: broken, Differ: Differ{Fingerprints: &Fingerprints{}}},
+		engine := &deaf{fakeSwarm: applied(t)}
+		tries, passes := 0, 0
+		l := &Loop{
+			Reconciler: &Reconciler{Engine: engine, Prober: fakeProber(func(c spec.Check) CheckResult { tries++; return passing(c) })},
 			Load: func(context.Context) (*spec.Stack, error) {
-				if loads++; loads > 1 {
-					broken.is = true
-				}
 				s := pair()
 				s.Settings.Checks[0].Interval = 10 * time.Second
-				s.Services[0].Spec.Labels["x"] = fmt.Sprint(loads)
 				return s, nil
 			},
-		}, func(time.Duration) CheckStatus { return CheckFailed })
-		if len(heard) < 20 {
-			t.Errorf("%d results in 10m", len(heard))
+			Done: func(_ *spec.Stack, o *Outcome) {
+				passes++
+				engine.is = true // after the first pass
+			},
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		nudges := make(chan struct{}, 1)
+		go func() {
+			for pause(ctx, 4*time.Second) == nil {
+				select {
+				case nudges <- struct{}{}:
+				default:
+				}
+			}
+		}()
+		l.Run(ctx, nudges)
+		if passes < 20 || tries < 8 {
+			t.Errorf("%d tries in 2m with an interval of 10s and %d passes", tries, passes)
 		}
 	})
 }
 
-// deaf is an Engine that stops to answer.
+// deaf is an Engine that stops to answer, and whose logs have a secret in them.
 type deaf struct {
 	*fakeSwarm
 	is bool
@@ -173,6 +184,10 @@ func (d *deaf) Observe(ctx context.Context, s *spec.Stack) (*Observed, error) {
 		return nil, fmt.Errorf("the Engine does not answer")
 	}
 	return d.fakeSwarm.Observe(ctx, s)
+}
+
+func (*deaf) Remains(context.Context, swarm.Task, int) Remains {
+	return Remains{Log: []string{"password hunter2hunter2 refused"}}
 }
 
 // A service whose tasks are young is in grace although this pass has written
@@ -243,6 +258,11 @@ func TestFailedChecksAreDiagnosed(t *testing.T) {
 		// The next pass writes nothing, and remembers.
 		if d = r.Pass(t.Context(), s).Checks[0].Diagnosis; len(d.Changes) != 1 || d.Changes[0].By != "swarmward" {
 			t.Errorf("%+v", d)
+		}
+
+		r.Engine = &deaf{fakeSwarm: f}
+		if d = r.Verify(t.Context(), s, s.Settings.Checks)[0].Diagnosis; !cmp.Equal(d.Log, []string{"password (sensitive) refused"}) {
+			t.Errorf("log: %q", d.Log)
 		}
 
 		silent := &deaf{fakeSwarm: f, is: true}
