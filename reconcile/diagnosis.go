@@ -13,15 +13,15 @@ import (
 
 // Diagnosis is what a person would look up next when a check has failed.
 type Diagnosis struct {
-	At       time.Time  `json:"at"`                // of the look at the Swarm
-	Service  string     `json:"service,omitempty"` // full name; empty where the check names none
-	Verdict  string     `json:"verdict,omitempty"` // how far the service is, in a sentence
-	Tasks    []TaskNote `json:"tasks,omitempty"`   // those that should run, then those that failed; newest first
-	Restarts int        `json:"restarts"`          // tasks that failed in the last ten minutes, as far as Swarm remembers
-	LogOf    string     `json:"logOf,omitempty"`   // the task whose log it is
-	Log      []string   `json:"log,omitempty"`     // its last lines
-	Changes  []Recent   `json:"changes,omitempty"` // newest first
-	Commands []string   `json:"commands"`          // to look closer
+	At       time.Time  `json:"at"`                 // of the look at the Swarm
+	Service  string     `json:"service,omitempty"`  // full name; empty where the check names none
+	Verdict  string     `json:"verdict,omitempty"`  // how far the service is, in a sentence
+	Tasks    []TaskNote `json:"tasks,omitempty"`    // those that should run, then those that failed; newest first
+	Restarts int        `json:"restarts"`           // tasks that failed in the last ten minutes, as far as Swarm remembers
+	LogOf    string     `json:"logOf,omitempty"`    // the task whose log it is
+	Log      []string   `json:"log,omitempty"`      // its last lines
+	Changes  []Recent   `json:"changes,omitempty"`  // newest first
+	Commands []string   `json:"commands,omitempty"` // to look closer
 }
 
 // TaskNote is a task of the service.
