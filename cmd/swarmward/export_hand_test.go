@@ -157,7 +157,7 @@ func TestExportOfDockerStackDeploy(t *testing.T) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	docker("network", "create", "--driver", "overlay", "redeinterna")
+	docker("network", "create", "--driver", "overlay", "adopted-redeinterna")
 	docker("secret", "create", "adopted_by_hand", filepath.Join(dir, "password"))
 	docker("stack", "deploy", "--detach", "--resolve-image", "never", "-c", file, "all")
 	for _, args := range [][]string{{"plan", "--stack", "all", "-f", file}, {"export"}} {

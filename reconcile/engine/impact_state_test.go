@@ -122,7 +122,26 @@ func (s *swarmState) unsettled() string {
 	if want := s.wantsTasks(); alive != want {
 		return fmt.Sprintf("%d slots, want %d", alive, want)
 	}
+	if s.waitsForItself() {
+		return "a task has not heard yet that the port it waits for is free"
+	}
 	return ""
+}
+
+// waitsForItself: a task finds no node for want of a port that its service
+// alone publishes, and none of the service's tasks has a node.
+func (s *swarmState) waitsForItself() bool {
+	waits := false
+	for _, t := range s.tasks {
+		if !wants(t) || over(t.Status.State) {
+			continue
+		}
+		if t.NodeID != "" {
+			return false
+		}
+		waits = waits || strings.Contains(t.Status.Err, "host-mode port already in use")
+	}
+	return waits
 }
 
 // stops says whether a task still runs that is not wanted any more.
