@@ -113,18 +113,6 @@ func (d *decoder) target(t *Target, own fields) fields {
 	return own
 }
 
-func (d *decoder) redis(s *setting, path string) *RedisCheck {
-	c := RedisCheck{Target: Target{Port: 6379}, Key: "redis-health-check"}
-	d.mapping(s, path, d.target(&c.Target, fields{
-		"username": d.text(&c.Username),
-		"password": d.credential(&c.Password),
-		"key":      d.text(&c.Key),
-		"database": d.integer(&c.Database, 0, 1<<20),
-	}))
-	d.needTarget(s, path, c.Target)
-	return &c
-}
-
 func (d *decoder) centrifugo(s *setting, path string) *CentrifugoCheck {
 	c := CentrifugoCheck{Target: Target{Port: 8000}}
 	d.mapping(s, path, d.target(&c.Target, fields{
@@ -132,35 +120,6 @@ func (d *decoder) centrifugo(s *setting, path string) *CentrifugoCheck {
 		"token_secret": d.credential(&c.TokenSecret),
 	}))
 	d.needTarget(s, path, c.Target)
-	return &c
-}
-
-func (d *decoder) http(s *setting, path string) *HTTPCheck {
-	c := HTTPCheck{Method: "GET"}
-	d.mapping(s, path, d.target(&c.Target, fields{
-		"url":    d.url(&c.URL),
-		"method": d.text(&c.Method),
-		"status": d.integers(&c.Status, 100, 599),
-		"body":   d.text(&c.Body),
-	}))
-	if len(c.Status) == 0 {
-		c.Status = []int{200}
-	}
-	if !s.isNull() && s.field("url") == nil {
-		d.fail(s, path, "the check has no url", "add one, such as url: https://example.com/health")
-	}
-	if c.Target.Service != "" && c.Target.Port == 0 {
-		c.Target.Port = urlPort(c.URL)
-	}
-	return &c
-}
-
-func (d *decoder) tcp(s *setting, path string) *TCPCheck {
-	c := TCPCheck{}
-	d.mapping(s, path, d.target(&c.Target, fields{}))
-	if d.needTarget(s, path, c.Target) && c.Target.Connect == "" && s.field("port") == nil {
-		d.fail(s, path, "the check has no port", "add the port that the container listens on")
-	}
 	return &c
 }
 

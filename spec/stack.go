@@ -186,8 +186,33 @@ type RedisCheck struct {
 	Target   Target
 	Username string
 	Password Credential
-	Key      string // default redis-health-check
-	Database int
+	// PasswordOptional leaves out the proof that the server refuses a client
+	// without the password.
+	PasswordOptional bool
+	Key              string // default redis-health-check
+	Database         int
+	TLS              *TLS      // nil: plain TCP
+	Sentinel         *Sentinel // knows where the master is, when set
+	Cluster          []string  // host:port of nodes of a Redis Cluster, when it is one
+	Expect           RedisExpect
+}
+
+// Sentinel says who knows the master. Without a service or an address in
+// Target the first of Addresses that answers is asked.
+type Sentinel struct {
+	Master    string
+	Addresses []string
+	Username  string
+	Password  Credential
+}
+
+// RedisExpect is what must hold beside the round trip; the zero value is nothing.
+type RedisExpect struct {
+	Role        string // master or replica; a replica is only read from
+	Replicas    int    // at least so many are connected
+	AppendOnly  *bool
+	LastSaveOK  bool
+	MemoryBelow int // percent of maxmemory
 }
 
 // CentrifugoCheck asks the health endpoint and the authenticated server API.
@@ -199,16 +224,40 @@ type CentrifugoCheck struct {
 
 // HTTPCheck requests URL and compares the answer.
 type HTTPCheck struct {
-	Target Target
-	URL    string // absolute; with Target set its host is only the Host header and SNI
-	Method string // default GET
-	Status []int  // default 200
-	Body   string // when set: the trimmed body must equal it
+	Target     Target
+	URL        string // absolute; with Target set its host is only the Host header and SNI
+	Method     string // default GET; POST with something to send
+	Headers    []Header
+	Send       string   // the request's body
+	Status     []int    // default 200
+	Body       string   // when set: the trimmed body must equal it
+	Contains   []string // each must be in the body
+	Regexp     string   // must match somewhere in the body
+	JSON       []JSONValue
+	TLS        *TLS          // options of an https URL; nil: the machine's roots
+	MaxLatency time.Duration // from the request to the end of its answer; 0: no limit
+	Redirects  int           // how many are followed; default 0: a redirect is an answer
 }
 
-// TCPCheck opens a connection.
+// Header of a request; its value is Value followed by the content of Secret.
+type Header struct {
+	Name, Value string
+	Secret      Credential
+}
+
+// JSONValue is what a place in a JSON document must hold: a text, number or
+// truth value as JSON writes it, a text without its quotes.
+type JSONValue struct {
+	Path []string // keys, and indexes of lists
+	Want string
+}
+
+// TCPCheck opens a connection and, where asked to, talks.
 type TCPCheck struct {
 	Target Target
+	TLS    *TLS // nil: plain TCP
+	Send   string
+	Expect string // what the server's bytes begin with
 }
 
 // Credential names a secret of the stack. The zero value means none.

@@ -126,6 +126,7 @@ func (v validator) checks(settings Settings) {
 		if c.Redis != nil {
 			v.credential(c.Redis.Password, append(at, "password", "secret"))
 		}
+		v.probe(c, at)
 		if c.Centrifugo != nil {
 			v.credential(c.Centrifugo.APIKey, append(at, "api_key", "secret"))
 			v.credential(c.Centrifugo.TokenSecret, append(at, "token_secret", "secret"))

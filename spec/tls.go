@@ -1,0 +1,33 @@
+package spec
+
+// TLS says how a check speaks TLS and whom it trusts.
+type TLS struct {
+	CA         Material // zero: the machine's roots
+	Cert, Key  Material // for a server that asks for a client certificate
+	ServerName string   // in SNI and certificate; default the host that is connected to
+	Insecure   bool     // trust any certificate
+}
+
+// Material is PEM for TLS, from one of three places. The zero value means none.
+type Material struct {
+	Secret, Config string    // key of a top-level object
+	File           string    // as written, relative to the spec
+	Data           Sensitive // the content of File
+}
+
+// MaterialData is what m stands for; false when the spec does not hold it
+// (external, or no such key).
+func (s *Stack) MaterialData(m Material) ([]byte, bool) {
+	if m.Secret != "" {
+		return s.SecretData(m.Secret)
+	}
+	if m.File != "" {
+		return m.Data, true
+	}
+	for _, x := range s.Configs {
+		if x.Key == m.Config && !x.External {
+			return x.Spec.Data, true
+		}
+	}
+	return nil, false
+}
