@@ -14,7 +14,8 @@ var refusals = []Reason{"auth_failed", "key_refused"}
 // credentials are the secrets of the stack that a check proves when it passes.
 func credentials(c spec.Check) []string {
 	var out []string
-	if c.Redis != nil && c.Redis.Password.Secret != "" {
+	// A server that takes anybody takes any password too.
+	if c.Redis != nil && c.Redis.Password.Secret != "" && !c.Redis.PasswordOptional {
 		out = append(out, c.Redis.Password.Secret)
 	}
 	if c.Centrifugo != nil && c.Centrifugo.APIKey.Secret != "" {

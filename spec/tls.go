@@ -15,6 +15,9 @@ type Material struct {
 	Data           Sensitive // the content of File
 }
 
+// IsZero tells whether there is none.
+func (m Material) IsZero() bool { return m.Secret == "" && m.Config == "" && m.File == "" }
+
 // MaterialData is what m stands for; false when the spec does not hold it
 // (external, or no such key).
 func (s *Stack) MaterialData(m Material) ([]byte, bool) {

@@ -76,6 +76,8 @@ func (a *app) variables(ctx context.Context, s *spec.Stack, host string) ([]vari
 		var vars []variable
 		var err error
 		switch {
+		case c.Redis != nil && (c.Redis.Sentinel != nil || c.Redis.Cluster != nil):
+			fmt.Fprintf(a.err, "warning: check %s: every client writes a URL for Sentinel or a Cluster in its own way, so REDIS_URL is left out\n", c.Name)
 		case c.Redis != nil:
 			vars, err = a.redisVariables(ctx, s, c.Redis, host)
 		case c.Centrifugo != nil:
@@ -101,6 +103,9 @@ func (a *app) redisVariables(ctx context.Context, s *spec.Stack, c *spec.RedisCh
 		}
 	}
 	u := url.URL{Scheme: "redis", Host: addr}
+	if c.TLS != nil {
+		u.Scheme = "rediss"
+	}
 	password, err := content(s, c.Password)
 	if err != nil {
 		return nil, err

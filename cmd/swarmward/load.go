@@ -75,7 +75,7 @@ func (a *app) reconciler(logs string) (*reconcile.Reconciler, *engine.Engine, er
 	}
 	e.MayJoin = true
 	return &reconcile.Reconciler{
-		Engine: e, Prober: check.Prober{Locator: e},
+		Engine: e, Prober: check.Prober{Locator: e, Log: log},
 		Differ: reconcile.Differ{Fingerprints: &reconcile.Fingerprints{}},
 	}, e, nil
 }

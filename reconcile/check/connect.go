@@ -61,6 +61,11 @@ func (t *try) connect(ctx context.Context, fallback *reconcile.Way) (net.Conn, *
 	if problem != nil {
 		return nil, problem
 	}
+	return t.connectOver(ctx, ways)
+}
+
+// connectOver opens the first connection over the first way that accepts one.
+func (t *try) connectOver(ctx context.Context, ways []reconcile.Way) (net.Conn, *finding) {
 	errs := make([]error, len(ways))
 	for i, w := range ways {
 		t.tried = append(t.tried, w)

@@ -21,6 +21,7 @@ const maxAnswer = 1 << 20
 // answer is an HTTP response, read to its end.
 type answer struct {
 	status int
+	header http.Header
 	body   string
 }
 
@@ -56,7 +57,7 @@ func exchange(conn net.Conn, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{response.StatusCode, string(body)}, nil
+	return answer{response.StatusCode, response.Header, string(body)}, nil
 }
 
 // isNetwork tells an error of the connection from one of what came over it.

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -28,8 +29,10 @@ type Prober struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// RootCAs are trusted by https checks; nil means the machine's.
+	// RootCAs are trusted where a check names no CA; nil means the machine's.
 	RootCAs *x509.CertPool
+	// Log hears what the Redis client has to say, at debug; nil means nobody.
+	Log *slog.Logger
 }
 
 // finding is what a probe found out.

@@ -16,7 +16,7 @@ const (
 	ReasonAuthRequired       reconcile.Reason = "auth_required"        // NOAUTH: the spec gives no password
 	ReasonAuthFailed         reconcile.Reason = "auth_failed"          // WRONGPASS: the spec's password is refused
 	ReasonNoPasswordRequired reconcile.Reason = "no_password_required" // the spec has a password, the server takes anybody
-	ReasonPermission         reconcile.Reason = "permission"           // NOPERM: an ACL forbids a command or the key
+	ReasonPermission         reconcile.Reason = "permission"           // NOPERM: an ACL forbids commands or the key
 	ReasonReadOnly           reconcile.Reason = "readonly"             // READONLY: a replica
 	ReasonLoading            reconcile.Reason = "loading"              // LOADING: the data set is being read from disk
 	ReasonOutOfMemory        reconcile.Reason = "out_of_memory"        // OOM: maxmemory reached, nothing may be evicted
@@ -25,10 +25,26 @@ const (
 	ReasonNoReplicas         reconcile.Reason = "no_replicas"          // NOREPLICAS: fewer replicas than min-replicas-to-write
 	ReasonMaxClients         reconcile.Reason = "max_clients"          // no connection left
 	ReasonProtectedMode      reconcile.Reason = "protected_mode"       // DENIED: only loopback is served without a password
-	ReasonTLSMismatch        reconcile.Reason = "tls_mismatch"         // the port speaks TLS
+	ReasonTLSMismatch        reconcile.Reason = "tls_mismatch"         // TLS on one side, plain TCP on the other
+	ReasonMoved              reconcile.Reason = "moved"                // MOVED: a node of a Cluster, asked as a single server
+	ReasonNotCluster         reconcile.Reason = "not_cluster"          // a single server, asked as a Cluster
+	ReasonClusterDown        reconcile.Reason = "cluster_down"         // CLUSTERDOWN, or slots that nobody serves
+	ReasonNotSentinel        reconcile.Reason = "not_sentinel"         // Redis, but no Sentinel
+	ReasonNoMaster           reconcile.Reason = "no_master"            // Sentinel knows no master of that name
 	ReasonNotRedis           reconcile.Reason = "not_redis"            // something else answers
 	ReasonMismatch           reconcile.Reason = "mismatch"             // another value came back than was written
 	ReasonRedisError         reconcile.Reason = "redis_error"          // any other error reply
+	ReasonWrongRole          reconcile.Reason = "wrong_role"           // expected: the other of master and replica
+	ReasonReplicasMissing    reconcile.Reason = "replicas_missing"     // expected: more replicas online
+	ReasonAppendOnly         reconcile.Reason = "append_only"          // expected: the append-only file on, or off
+	ReasonSaveFailed         reconcile.Reason = "save_failed"          // expected: the last save to disk worked
+	ReasonMemoryUnlimited    reconcile.Reason = "memory_unlimited"     // expected: memory below a share of a maxmemory that is not set
+	ReasonMemoryHigh         reconcile.Reason = "memory_high"          // expected: memory below a share of maxmemory
+)
+
+// Reasons of every probe that can speak TLS; another is tls_error, below.
+const (
+	ReasonClientCertificate reconcile.Reason = "client_certificate" // the server wants one, and refuses the check's or misses it
 )
 
 // Reasons of the centrifugo probe; all of them failures.
@@ -47,4 +63,18 @@ const (
 	ReasonBadBody   reconcile.Reason = "bad_body"   // another body than expected
 	ReasonTLSError  reconcile.Reason = "tls_error"  // no TLS, or a certificate that is not trusted for the name
 	ReasonNotHTTP   reconcile.Reason = "not_http"   // what answers does not speak HTTP
+)
+
+// More reasons of the http probe, for what a check may ask of an answer; all of
+// them failures.
+const (
+	ReasonBadJSON            reconcile.Reason = "bad_json"            // not JSON, or another value than expected in it
+	ReasonSlow               reconcile.Reason = "slow"                // the answer is right, and took longer than max_latency
+	ReasonTooManyRedirects   reconcile.Reason = "too_many_redirects"  // more than the check follows
+	ReasonRedirectsElsewhere reconcile.Reason = "redirects_elsewhere" // to where the check's way does not lead
+)
+
+// Reasons of the tcp probe; all of them failures.
+const (
+	ReasonBadBanner reconcile.Reason = "bad_banner" // the server says something else than expected
 )

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,10 +13,14 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
-// redisFailure turns what went wrong into a finding. heard is how the server's
-// first answer began. Error replies are never quoted: an old server repeats the
-// login it did not understand, password included.
-func (t *try) redisFailure(ctx context.Context, c spec.RedisCheck, heard string, err error) finding {
+// redisFailure turns what went wrong in a session into a finding. Error replies
+// are never quoted: an old server repeats the login it did not understand,
+// password included.
+func (t *try) redisFailure(ctx context.Context, c spec.RedisCheck, s *redisSession, err error) finding {
+	heard := s.heard.text()
+	if d := denied(err); d != nil {
+		return t.notAllowed(c, d)
+	}
 	reply, isReply := redisReply(heard, err)
 	switch {
 	case isReply:
@@ -26,19 +31,59 @@ func (t *try) redisFailure(ctx context.Context, c spec.RedisCheck, heard string,
 		}
 		message, remedy := t.explainReply(c, reason, reply)
 		return failed(reason, message, remedy)
+	case s.secure != nil && heard == "":
+		return t.redisTLSFailure(ctx, t.hungUp(ctx, s.secure, err))
 	case heard == "" && ctx.Err() == nil && isClosed(err):
 		if t.speaksTLS(ctx) {
 			return failed(ReasonTLSMismatch,
 				fmt.Sprintf("The server at %s expects TLS and closed the plain connection.", t.way.Address),
-				"Point the check at Redis' plain port.")
+				"Add tls: to the check, or point it at Redis' plain port.")
 		}
 		return t.broken(ctx, "Redis", err)
 	case heard != "" && !strings.ContainsAny(heard[:1], "+-:$*%_#,"):
 		return t.notRedis(heard)
-	case strings.Contains(err.Error(), "redis: invalid reply"), strings.Contains(err.Error(), "redis: can't parse"):
+	case errors.Is(err, errNotRedis), strings.Contains(err.Error(), "redis: invalid reply"), strings.Contains(err.Error(), "redis: can't parse"):
 		return t.notRedis(heard)
 	}
 	return t.broken(ctx, "Redis", err)
+}
+
+// errNotRedis means that what answered does not keep to Redis' protocol.
+var errNotRedis = errors.New("the answer is not Redis'")
+
+// redisTLSFailure is the finding for a TLS session that did not come about.
+func (t *try) redisTLSFailure(ctx context.Context, err error) finding {
+	var record tls.RecordHeaderError
+	reason, what, isTLS := tlsFault(err)
+	network, _ := networkReason(err)
+	switch {
+	case errors.As(err, &record), network == reconcile.ReasonTimeout && t.speaksPlain(ctx):
+		return failed(ReasonTLSMismatch,
+			fmt.Sprintf("The server at %s does not speak TLS on that port.", t.way.Address),
+			"Remove tls: from the check or write redis:// in its url, or point it at Redis' TLS port.")
+	case reason == ReasonClientCertificate:
+		return failed(reason, fmt.Sprintf("Redis at %s: %s.", t.way.Address, what),
+			"Give the check tls.cert and tls.key, signed by a CA that the server knows (tls-ca-cert-file).")
+	case isTLS:
+		return failed(reason, fmt.Sprintf("Redis at %s: %s.", t.way.Address, what),
+			"Give the check the CA that signed the server's certificate (tls.ca) and the name that it is for (tls.server_name).")
+	}
+	return t.broken(ctx, "Redis", err)
+}
+
+// speaksPlain tells whether the way leads to a Redis that waits for plain
+// commands; it answers PING, even with an error, to anybody.
+func (t *try) speaksPlain(ctx context.Context) bool {
+	conn, err := t.dial(ctx, t.way)
+	if err != nil {
+		return false
+	}
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	first := make([]byte, 1)
+	_, err = conn.Read(first)
+	return err == nil && (first[0] == '+' || first[0] == '-')
 }
 
 func (t *try) notRedis(heard string) finding {
@@ -92,9 +137,6 @@ func (t *try) explainReply(c spec.RedisCheck, reason reconcile.Reason, reply str
 	case ReasonNoPasswordRequired:
 		return fmt.Sprintf("%shas no password set, though secret %s gives one.", at, secret),
 			"Make the server require the password (requirepass), and close its port until it does."
-	case ReasonPermission:
-		return fmt.Sprintf("%slets user %s log in, but not run SET, GET and DEL on %s in a transaction.", at, user, redisKey(c)),
-			fmt.Sprintf("Allow it: ACL SETUSER %s ~%s +multi +exec +select +set +get +del", user, redisKey(c))
 	case ReasonReadOnly:
 		return at + "is a read-only replica.",
 			"Point the check at the master, or promote this server: REPLICAOF NO ONE."
@@ -113,6 +155,12 @@ func (t *try) explainReply(c spec.RedisCheck, reason reconcile.Reason, reply str
 	case ReasonNoReplicas:
 		return at + "takes no writes because too few replicas follow it.",
 			"Bring the replicas back, or lower min-replicas-to-write."
+	case ReasonMoved:
+		return at + "is a node of a Cluster and keeps the check's key on another one.",
+			"Write redis-cluster:// in the check's url."
+	case ReasonClusterDown:
+		return at + "belongs to a Cluster that is down: some of its slots have no server.",
+			"See which node is missing with CLUSTER NODES, and bring it or a replica of it back."
 	case ReasonMaxClients:
 		return at + "has no connection left for another client.",
 			"Find the client that leaks connections with CLIENT LIST, or raise maxclients."
@@ -148,7 +196,8 @@ func redisReplies() []redisPrefix {
 		{"ERR invalid password", ReasonAuthFailed}, // before Redis 6
 		{"ERR Client sent AUTH, but no password is set", ReasonNoPasswordRequired},
 		{"ERR AUTH <password> called without any password", ReasonNoPasswordRequired},
-		{"NOPERM ", ReasonPermission},
+		{"MOVED ", ReasonMoved},
+		{"CLUSTERDOWN ", ReasonClusterDown},
 		{"READONLY ", ReasonReadOnly},
 		{"OOM ", ReasonOutOfMemory},
 		{"MISCONF ", ReasonMisconf},

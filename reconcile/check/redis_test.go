@@ -242,7 +242,7 @@ func TestRedisErrorReplies(t *testing.T) {
 		{"ERR unknown command `HELLO`, with args beginning with: `2` `AUTH` `default` `" + redisPassword + "` ", "failed redis_error", false},
 		{"ERR Client sent AUTH, but no password is set", "failed no_password_required", false},
 		{"ERR invalid password", "failed auth_failed", false},
-		{"CLUSTERDOWN The cluster is down", "failed redis_error", false},
+		{"CLUSTERDOWN The cluster is down", "failed cluster_down", false},
 		{redisPassword, "failed redis_error", false},
 	} {
 		t.Run(tt.want, func(t *testing.T) {

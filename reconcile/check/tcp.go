@@ -3,14 +3,75 @@ package check
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
+	"strings"
 
 	"github.com/swarmward/swarmward/spec"
 )
 
-// tcp opens a connection and is content with that.
-func (t *try) tcp(ctx context.Context, _ spec.TCPCheck) finding {
-	if _, problem := t.connect(ctx, nil); problem != nil {
+// tcp opens a connection and is content with that, unless the check asks for a
+// TLS session, sends something or expects the server to say something.
+func (t *try) tcp(ctx context.Context, c spec.TCPCheck) finding {
+	conn, problem := t.connect(ctx, nil)
+	if problem != nil {
 		return *problem
 	}
-	return passed(fmt.Sprintf("%s accepts connections.", t.way.Address))
+	said := "accepts connections"
+	if c.TLS != nil {
+		host, _, _ := net.SplitHostPort(t.way.Address)
+		if c.Target.Service != "" && c.Target.Connect == "" {
+			host = c.Target.Service
+		}
+		config, problem := t.tlsConfig(c.TLS, host)
+		if problem != nil {
+			return *problem
+		}
+		secure, err := t.handshake(ctx, conn, config)
+		if err != nil {
+			return t.tcpFailure(ctx, t.hungUp(ctx, config, err))
+		}
+		conn, said = secure, "accepts TLS connections"
+	}
+	if c.Send != "" {
+		if _, err := io.WriteString(conn, c.Send); err != nil {
+			return t.tcpFailure(ctx, err)
+		}
+	}
+	if c.Expect != "" {
+		if f := t.listen(ctx, conn, c.Expect); f != nil {
+			return *f
+		}
+		said += " and answers as expected"
+	}
+	return passed(fmt.Sprintf("%s %s.", t.way.Address, said))
+}
+
+// listen reads until the server has said what is expected, or something else.
+func (t *try) listen(ctx context.Context, conn net.Conn, want string) *finding {
+	got := make([]byte, 0, len(want))
+	for len(got) < len(want) && strings.HasPrefix(want, string(got)) {
+		n, err := conn.Read(got[len(got):cap(got)])
+		got = got[:len(got)+n]
+		if err != nil && len(got) < len(want) && strings.HasPrefix(want, string(got)) {
+			f := t.tcpFailure(ctx, err)
+			return &f
+		}
+	}
+	if string(got) == want {
+		return nil
+	}
+	f := failed(ReasonBadBanner,
+		fmt.Sprintf("What listens at %s said %s instead of what the check expects.", t.way.Address, t.brief(string(got))),
+		"Check the service and the port of the check, and which task has published that port; or correct the check's expect.")
+	return &f
+}
+
+func (t *try) tcpFailure(ctx context.Context, err error) finding {
+	reason, what, isTLS := tlsFault(err)
+	if !isTLS {
+		return t.broken(ctx, "The server", err)
+	}
+	return failed(reason, fmt.Sprintf("%s: %s.", t.way.Address, what),
+		"Give the check the CA that signed the server's certificate (tls.ca), the name that it is for (tls.server_name) and, where the server asks for one, a client certificate.")
 }
