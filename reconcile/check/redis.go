@@ -44,10 +44,12 @@ func (t *try) redis(ctx context.Context, c spec.RedisCheck) finding {
 		if address == "" {
 			break
 		}
-		s.close()
-		if s, problem = t.redisAt(ctx, c, password, "cluster", address); problem != nil {
+		next, problem := t.redisAt(ctx, c, password, "cluster", address)
+		if problem != nil {
 			return *problem
 		}
+		s.close()
+		s = next
 		retrieved, err = t.roundTrip(ctx, s, c)
 	}
 	t.evidence.Retrieved = retrieved

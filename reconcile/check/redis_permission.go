@@ -32,12 +32,16 @@ func denied(errs ...error) *denial {
 		if known, ok := err.(*denial); ok {
 			return known
 		}
-		if err == nil || !redis.IsPermissionError(err) {
+		if err == nil {
 			continue
 		}
 		name := ""
 		if m := deniedCommand.FindStringSubmatch(err.Error()); m != nil {
 			name = strings.ToLower(m[1])
+		}
+		// Of EXEC alone Redis says with another code why it may not be run.
+		if !redis.IsPermissionError(err) && (name != "exec" || !strings.HasPrefix(err.Error(), "EXECABORT ")) {
+			continue
 		}
 		switch {
 		case !slices.Contains(redisCommands, name):

@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,7 +18,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,8 +27,9 @@ import (
 
 // Server is a running redis-server.
 type Server struct {
-	Addr string // host:port
-	Dir  string // its working directory
+	Addr      string // host:port
+	Dir       string // its working directory
+	Cert, Key []byte // PEM, of a server that speaks TLS: its own CA, and for the name redis
 
 	process *os.Process
 	ended   chan struct{}
@@ -39,6 +40,10 @@ type Options struct {
 	Password string
 	TLS      bool     // speak TLS instead of plain TCP
 	Args     []string // more of the command line, such as --maxmemory 1mb
+	Host     string   // address to listen at; default 127.0.0.1
+	Dir      string   // working directory; default a new one
+	Loading  bool     // do not wait until it has read its data
+	Sentinel string   // the lines of its configuration, for a Sentinel
 }
 
 // startTimeout bounds how long a server may take to accept connections.
@@ -57,7 +62,10 @@ func Start(tb testing.TB, o Options) *Server {
 	}
 	// The port is free when it is chosen and may be taken a moment later.
 	for range 5 {
-		s := &Server{Addr: Unused(tb), Dir: tb.TempDir(), ended: make(chan struct{})}
+		s := &Server{Addr: unused(tb, cmp.Or(o.Host, "127.0.0.1")), Dir: o.Dir, ended: make(chan struct{})}
+		if s.Dir == "" {
+			s.Dir = tb.TempDir()
+		}
 		err = s.start(binary, o)
 		if err == nil {
 			tb.Cleanup(s.Kill)
@@ -69,22 +77,11 @@ func Start(tb testing.TB, o Options) *Server {
 }
 
 func (s *Server) start(binary string, o Options) error {
-	_, port, _ := net.SplitHostPort(s.Addr)
-	args := []string{"--bind", "127.0.0.1", "--dir", s.Dir, "--save", "", "--daemonize", "no"}
-	if o.TLS {
-		cert, key, err := writeCertificate(s.Dir)
-		if err != nil {
-			return err
-		}
-		args = append(args, "--port", "0", "--tls-port", port, "--tls-auth-clients", "no",
-			"--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
-	} else {
-		args = append(args, "--port", port)
+	args, err := s.arguments(o)
+	if err != nil {
+		return err
 	}
-	if o.Password != "" {
-		args = append(args, "--requirepass", o.Password)
-	}
-	cmd := exec.Command(binary, append(args, o.Args...)...)
+	cmd := exec.Command(binary, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -102,7 +99,7 @@ func (s *Server) start(binary string, o Options) error {
 		defer close(s.ended)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			said = append(said, lines.Text())
-			if strings.Contains(lines.Text(), "Ready to accept connections") {
+			if strings.Contains(lines.Text(), o.ready()) {
 				tell.Do(func() { close(ready) })
 			}
 		}
@@ -119,6 +116,49 @@ func (s *Server) start(binary string, o Options) error {
 		s.Kill()
 	}
 	return err
+}
+
+// ready is what a server logs when it answers.
+func (o Options) ready() string {
+	switch {
+	case o.Sentinel != "":
+		return "Sentinel ID is"
+	case o.Loading:
+		return "Server initialized"
+	}
+	return "Ready to accept connections"
+}
+
+func (s *Server) arguments(o Options) ([]string, error) {
+	host, port, _ := net.SplitHostPort(s.Addr)
+	args := []string{"--bind", host, "--dir", s.Dir, "--daemonize", "no"}
+	if o.Sentinel != "" {
+		file := filepath.Join(s.Dir, "sentinel.conf")
+		if err := os.WriteFile(file, []byte(o.Sentinel+"\n"), 0o600); err != nil {
+			return nil, err
+		}
+		args = append([]string{file, "--sentinel"}, args...)
+	} else {
+		args = append(args, "--save", "")
+	}
+	if o.TLS {
+		var err error
+		if s.Cert, s.Key, err = newCertificate(); err != nil {
+			return nil, err
+		}
+		cert, key := filepath.Join(s.Dir, "cert.pem"), filepath.Join(s.Dir, "key.pem")
+		if err := errors.Join(os.WriteFile(cert, s.Cert, 0o600), os.WriteFile(key, s.Key, 0o600)); err != nil {
+			return nil, err
+		}
+		args = append(args, "--port", "0", "--tls-port", port, "--tls-auth-clients", "no",
+			"--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert)
+	} else {
+		args = append(args, "--port", port)
+	}
+	if o.Password != "" {
+		args = append(args, "--requirepass", o.Password)
+	}
+	return append(args, o.Args...), nil
 }
 
 // Kill ends the server at once and waits until it is gone.
@@ -138,9 +178,11 @@ func (s *Server) Freeze(tb testing.TB) {
 // Command runs redis-cli against the server and returns what it prints.
 func (s *Server) Command(tb testing.TB, password string, args ...string) string {
 	tb.Helper()
-	_, port, _ := net.SplitHostPort(s.Addr)
-	cmd := exec.Command("redis-cli", append([]string{"-h", "127.0.0.1", "-p", port, "--no-auth-warning"}, args...)...)
-	cmd.Env = append(os.Environ(), "REDISCLI_AUTH="+password)
+	host, port, _ := net.SplitHostPort(s.Addr)
+	cmd := exec.Command("redis-cli", append([]string{"-h", host, "-p", port, "--no-auth-warning"}, args...)...)
+	if password != "" {
+		cmd.Env = append(os.Environ(), "REDISCLI_AUTH="+password)
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		tb.Fatalf("redis-cli %s: %v: %s", strings.Join(args, " "), err, out)
@@ -151,19 +193,24 @@ func (s *Server) Command(tb testing.TB, password string, args ...string) string 
 // Unused is a loopback address, host:port, that nobody listens on.
 func Unused(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return unused(tb, "127.0.0.1")
+}
+
+func unused(tb testing.TB, host string) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	return "127.0.0.1:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return l.Addr().String()
 }
 
-// writeCertificate makes a self-signed certificate for a server.
-func writeCertificate(dir string) (cert, key string, err error) {
+// newCertificate makes a self-signed certificate for the name redis.
+func newCertificate() (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return "", "", err
+		return nil, nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "redis"}, DNSNames: []string{"redis"},
@@ -171,14 +218,12 @@ func writeCertificate(dir string) (cert, key string, err error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
-		return "", "", err
+		return nil, nil, err
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return "", "", err
+		return nil, nil, err
 	}
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	return cert, key, errors.Join(
-		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600))
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), nil
 }
