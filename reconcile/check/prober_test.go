@@ -70,6 +70,7 @@ func probe(t *testing.T, p check.Prober, s *spec.Stack, c spec.Check) reconcile.
 		c.Name = "the-check"
 	}
 	r := p.Probe(t.Context(), s, c)
+	provoked.add(r.Reason)
 
 	if n := open.Load(); n != 0 {
 		t.Errorf("%d connections left open", n)
@@ -245,6 +246,10 @@ func TestSilence(t *testing.T) {
 	silent := spec.Target{Connect: "10.0.0.1:1"}
 	for _, c := range []spec.Check{
 		{Redis: &spec.RedisCheck{Target: silent, Password: spec.Credential{Secret: "redis_password"}}},
+		{Redis: &spec.RedisCheck{Target: silent, TLS: &spec.TLS{}}},
+		{Redis: &spec.RedisCheck{Sentinel: &spec.Sentinel{Master: "main"}, Target: silent}},
+		{TCP: &spec.TCPCheck{Target: silent, Expect: "220 "}},
+		{TCP: &spec.TCPCheck{Target: silent, TLS: &spec.TLS{}}},
 		{Centrifugo: &spec.CentrifugoCheck{Target: silent, APIKey: spec.Credential{Secret: "api_key"}}},
 		{HTTP: &spec.HTTPCheck{Target: silent, URL: "http://www.example.com/"}},
 		{HTTP: &spec.HTTPCheck{Target: silent, URL: "https://www.example.com/"}},
@@ -276,7 +281,9 @@ func TestSilence(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(time.Second, cancel)
 				start = time.Now()
-				if got := outcome(p.Probe(ctx, stack(), c)); got != "unknown interrupted via explicit 10.0.0.1:1" {
+				r = p.Probe(ctx, stack(), c)
+				provoked.add(r.Reason)
+				if got := outcome(r); got != "unknown interrupted via explicit 10.0.0.1:1" {
 					t.Errorf("interrupted: got %s", got)
 				}
 				if took := time.Since(start); took > time.Second {

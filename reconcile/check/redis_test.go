@@ -131,7 +131,7 @@ func TestRedisPermissions(t *testing.T) {
 		{"no transactions", "~redis-health-check +set +get +del", "passed", "", "", spec.RedisCheck{}},
 		{"no EXEC", "~* +multi +set +get +del", "failed permission", "not run EXEC.", "+exec", spec.RedisCheck{}},
 		{"no DEL", "~* +set +get", "failed permission", "not run MULTI, DEL, EXEC.", "+multi +del +exec", spec.RedisCheck{}},
-		{"nothing", "~*", "failed permission", "not run MULTI, SET, GET, DEL, EXEC.", "~", spec.RedisCheck{}},
+		{"nothing", "~*", "failed permission", "not run MULTI, SET, GET, DEL, EXEC.", "+multi", spec.RedisCheck{}},
 		{"another key", "~app:* +@all", "failed permission", "not use the key redis-health-check.", "~redis-health-check", spec.RedisCheck{}},
 		{"another database", "~* +@all -select", "failed permission", "not run SELECT.", "+select", spec.RedisCheck{Database: 3}},
 		{"no INFO", "~* +@all -info", "failed permission", "not run INFO.", "+info", spec.RedisCheck{Expect: spec.RedisExpect{Role: "master"}}},

@@ -49,7 +49,8 @@ func (t *try) tcp(ctx context.Context, c spec.TCPCheck) finding {
 
 // listen reads until the server has said what is expected, or something else.
 func (t *try) listen(ctx context.Context, conn net.Conn, want string) *finding {
-	got := make([]byte, 0, len(want))
+	// More than is compared is read, so that no secret is cut out of recognition.
+	got := make([]byte, 0, len(want)+4096)
 	for len(got) < len(want) && strings.HasPrefix(want, string(got)) {
 		n, err := conn.Read(got[len(got):cap(got)])
 		got = got[:len(got)+n]
@@ -58,7 +59,7 @@ func (t *try) listen(ctx context.Context, conn net.Conn, want string) *finding {
 			return &f
 		}
 	}
-	if string(got) == want {
+	if strings.HasPrefix(string(got), want) {
 		return nil
 	}
 	f := failed(ReasonBadBanner,
