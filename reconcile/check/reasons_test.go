@@ -55,6 +55,24 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// The README says what each reason means.
+func TestReadmeReasons(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, ok := strings.Cut(string(text), "| reason | |\n")
+	if !ok {
+		t.Fatal("no table of reasons")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, reason := range closedSet() {
+		if !strings.Contains(table, "`"+string(reason)+"`") {
+			t.Errorf("the README does not say what %s means", reason)
+		}
+	}
+}
+
 // closedSet reads the reasons where they are declared, those of the other
 // probes aside.
 func closedSet() []reconcile.Reason {
