@@ -14,8 +14,7 @@ var refusals = []Reason{"auth_failed", "key_refused"}
 // credentials are the secrets of the stack that a check proves when it passes.
 func credentials(c spec.Check) []string {
 	var out []string
-	// A server that takes anybody takes any password too.
-	if c.Redis != nil && c.Redis.Password.Secret != "" && !c.Redis.PasswordOptional {
+	if c.Redis != nil && c.Redis.Password.Secret != "" {
 		out = append(out, c.Redis.Password.Secret)
 	}
 	if c.Centrifugo != nil && c.Centrifugo.APIKey.Secret != "" {
@@ -36,7 +35,7 @@ func (p *pass) confirm(ctx context.Context) {
 		for _, key := range credentials(c) {
 			switch {
 			case !p.unverified(key):
-			case res.Status == CheckPassed:
+			case res.Status == CheckPassed && proves(c):
 				proved[key] = true
 			case slices.Contains(refusals, res.Reason):
 				res.Remedy += fmt.Sprintf(" Secret %s was there before swarmward and holds something else than the spec says: `swarmward apply --rotate %s` replaces it by the spec's.", key, key)
@@ -85,4 +84,10 @@ func (p *pass) unmark(ctx context.Context, proved map[string]bool) error {
 // unverified says whether a secret is or becomes an adopted one in this pass.
 func (p *pass) unverified(key string) bool {
 	return slices.Contains(p.plan.Unverified, key)
+}
+
+// proves tells whether a check that passes has shown that its password is the
+// right one: a server that takes anybody takes any password.
+func proves(c spec.Check) bool {
+	return c.Redis == nil || !c.Redis.PasswordOptional
 }

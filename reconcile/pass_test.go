@@ -193,6 +193,11 @@ func TestAdoptedSecret(t *testing.T) {
 		if o := pass(Differ{}, refused); !strings.Contains(o.Checks[0].Remedy, "`swarmward apply --rotate password`") || mark() != "true" || len(f.writes) > 0 {
 			t.Errorf("refused: %+v, wrote %v", o.Checks, f.writes)
 		}
+		s.Settings.Checks[0].Redis.PasswordOptional = true
+		if pass(Differ{}, passing); mark() != "true" || len(f.writes) > 0 {
+			t.Errorf("a server that may take anybody proves nothing, and wrote %v", f.writes)
+		}
+		s.Settings.Checks[0].Redis.PasswordOptional = false
 		kept := f.seen.Secrets["app_password"]
 		if o := pass(Differ{}, passing); o.ExitCode() != ExitOK || mark() != "" || !slices.Equal(f.writes, []string{"label secret app_password"}) {
 			t.Errorf("proved: exit %d, %v, wrote %v", o.ExitCode(), o.Err, f.writes)

@@ -250,6 +250,11 @@ func (l *loading) revision(m *model) string {
 			part("config "+key, l.contents["configs."+key])
 		}
 	}
+	for _, c := range l.settings.Checks {
+		if t := c.tls(); t != nil {
+			part("check "+c.Name, slices.Concat(t.CA.Data, t.Cert.Data))
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.project.Services)) {
 		for _, f := range m.project.Services[name].EnvFiles {
 			if data, err := os.ReadFile(f.Path); err == nil {

@@ -1,6 +1,10 @@
 package spec_test
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"testing"
 	"time"
 
@@ -77,4 +81,41 @@ func TestTCPCheck(t *testing.T) {
 	if diff := cmp.Diff(want, stack.Settings.Checks[0].TCP); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// A CA is read with the spec, from beside it, and is a part of the revision.
+func TestCheckFiles(t *testing.T) {
+	text := checksHead + "x-swarmward: {checks: {c: {redis: {service: redis, tls: {ca: {file: tls/ca.pem}}}}}}\n"
+	revision := func(ca string) string {
+		write(t, map[string]string{"spec.yaml": text, "tls/ca.pem": ca})
+		stack, err := spec.Load(t.Context(), spec.Options{Files: []string{"spec.yaml"}, Environ: []string{"PW=x"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := stack.MaterialData(stack.Settings.Checks[0].Redis.TLS.CA); !ok || string(got) != ca {
+			t.Errorf("the CA is %q", got)
+		}
+		return stack.Revision
+	}
+	one, other := certificate(t), certificate(t)
+	if a, b := revision(one), revision(one); a != b {
+		t.Error("the same CA gives another revision")
+	}
+	if revision(one) == revision(other) {
+		t.Error("another CA gives the same revision")
+	}
+}
+
+func certificate(t *testing.T) string {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(nil, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

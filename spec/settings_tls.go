@@ -67,20 +67,15 @@ func (d *decoder) material(into *Material, from ...string) decode {
 // probe checks what a check names outside of itself, and reads its files.
 func (v validator) probe(c Check, at []string) {
 	below := func(names ...string) []string { return append(slices.Clone(at), names...) }
-	switch {
-	case c.Redis != nil:
-		if c.Redis.Sentinel != nil {
-			v.credential(c.Redis.Sentinel.Password, below("sentinel_password", "secret"))
-		}
-		v.tls(c.Redis.TLS, below("tls"))
-	case c.HTTP != nil:
+	if c.Redis != nil && c.Redis.Sentinel != nil {
+		v.credential(c.Redis.Sentinel.Password, below("sentinel_password", "secret"))
+	}
+	if c.HTTP != nil {
 		for _, h := range c.HTTP.Headers {
 			v.credential(h.Secret, below("headers", h.Name, "secret"))
 		}
-		v.tls(c.HTTP.TLS, below("tls"))
-	case c.TCP != nil:
-		v.tls(c.TCP.TLS, below("tls"))
 	}
+	v.tls(c.tls(), below("tls"))
 }
 
 func (v validator) tls(t *TLS, at []string) {

@@ -34,3 +34,16 @@ func (s *Stack) MaterialData(m Material) ([]byte, bool) {
 	}
 	return nil, false
 }
+
+// tls is how the check speaks TLS; nil when it does not, or by default.
+func (c Check) tls() *TLS {
+	switch {
+	case c.Redis != nil:
+		return c.Redis.TLS
+	case c.HTTP != nil:
+		return c.HTTP.TLS
+	case c.TCP != nil:
+		return c.TCP.TLS
+	}
+	return nil
+}

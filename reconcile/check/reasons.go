@@ -30,6 +30,7 @@ const (
 	ReasonNotCluster         reconcile.Reason = "not_cluster"          // a single server, asked as a Cluster
 	ReasonClusterDown        reconcile.Reason = "cluster_down"         // CLUSTERDOWN, or slots that nobody serves
 	ReasonNotSentinel        reconcile.Reason = "not_sentinel"         // Redis, but no Sentinel
+	ReasonSentinelAuth       reconcile.Reason = "sentinel_auth"        // Sentinel wants a password, or another one
 	ReasonNoMaster           reconcile.Reason = "no_master"            // Sentinel knows no master of that name
 	ReasonNotRedis           reconcile.Reason = "not_redis"            // something else answers
 	ReasonMismatch           reconcile.Reason = "mismatch"             // another value came back than was written

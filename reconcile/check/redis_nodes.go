@@ -41,7 +41,11 @@ func (t *try) redisMaster(ctx context.Context, c spec.RedisCheck, password strin
 		return nil, &f
 	case err != nil:
 		f := t.redisFailure(ctx, watcher, s, err)
-		if f.reason == ReasonRedisError {
+		switch f.reason {
+		case ReasonAuthRequired, ReasonAuthFailed:
+			f = failed(ReasonSentinelAuth, fmt.Sprintf("The Sentinel at %s does not take the check's password for it, or wants one.", t.way.Address),
+				"Name the secret with Sentinel's own password in the check: sentinel_password: {secret: …}.")
+		case ReasonRedisError:
 			f = failed(ReasonNotSentinel, fmt.Sprintf("What listens at %s is Redis, but no Sentinel.", t.way.Address),
 				"Check the host and the port of the check's url; Sentinel's is 26379 unless it is told otherwise.")
 		}
