@@ -24,7 +24,7 @@ import (
 func TestHTTPAnswers(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/json", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"status":"ok","n":1.0,"up":true,"gone":null,"nodes":[{"a.b":"x"}],"key":"`+apiKey+`"}`)
+		_, _ = io.WriteString(w, `{"status":"ok","n":1.0,"id":9007199254740993,"big":1e400,"up":true,"gone":null,"nodes":[{"a.b":"x"}],"key":"`+apiKey+`"}`)
 	})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -63,6 +63,9 @@ func TestHTTPAnswers(t *testing.T) {
 		{"no regular expression", spec.HTTPCheck{URL: "/echo", Regexp: "("}, "unknown invalid", "regexp"},
 		{"JSON text", holds("ok", "status"), "passed", ""},
 		{"JSON number", holds("1", "n"), "passed", ""},
+		{"JSON number of many digits", holds("9007199254740993", "id"), "passed", ""},
+		{"JSON number that differs in the last of many digits", holds("9007199254740992", "id"), "failed bad_json", "id is"},
+		{"JSON number beyond all bounds", holds("1e400", "big"), "passed", ""},
 		{"JSON truth", holds("true", "up"), "passed", ""},
 		{"JSON null", holds("null", "gone"), "passed", ""},
 		{"JSON in a list", holds("x", "nodes", "0", "a.b"), "passed", ""},

@@ -124,12 +124,17 @@ func jsonText(v any) (string, bool) {
 	return "", false
 }
 
-// sameJSON compares numbers as numbers: 1 and 1.0 are one.
+// sameJSON compares numbers as numbers, 1 and 1.0 are one, and whole ones to
+// the last digit.
 func sameJSON(v any, text, want string) bool {
-	if n, ok := v.(json.Number); ok {
-		a, errA := n.Float64()
-		b, errB := strconv.ParseFloat(want, 64)
-		return text == want || errA == nil && errB == nil && a == b
+	n, ok := v.(json.Number)
+	if !ok || text == want {
+		return text == want
 	}
-	return text == want
+	if _, err := n.Int64(); err == nil && !strings.ContainsAny(want, ".eE") {
+		return false
+	}
+	a, errA := n.Float64()
+	b, errB := strconv.ParseFloat(want, 64)
+	return errA == nil && errB == nil && a == b
 }

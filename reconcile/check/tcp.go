@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -18,29 +19,35 @@ func (t *try) tcp(ctx context.Context, c spec.TCPCheck) finding {
 		return *problem
 	}
 	said := "accepts connections"
+	var config *tls.Config
 	if c.TLS != nil {
 		host, _, _ := net.SplitHostPort(t.way.Address)
 		if c.Target.Service != "" && c.Target.Connect == "" {
 			host = c.Target.Service
 		}
-		config, problem := t.tlsConfig(c.TLS, host)
-		if problem != nil {
+		if config, problem = t.tlsConfig(c.TLS, host); problem != nil {
 			return *problem
 		}
 		secure, err := t.handshake(ctx, conn, config)
 		if err != nil {
-			return t.tcpFailure(ctx, t.hungUp(ctx, config, err))
+			return t.tcpFailure(ctx, config, err)
 		}
 		conn, said = secure, "accepts TLS connections"
 	}
 	if c.Send != "" {
 		if _, err := io.WriteString(conn, c.Send); err != nil {
-			return t.tcpFailure(ctx, err)
+			return t.tcpFailure(ctx, config, err)
 		}
 	}
 	if c.Expect != "" {
-		if f := t.listen(ctx, conn, c.Expect); f != nil {
-			return *f
+		heard, err := listen(conn, c.Expect)
+		if err != nil {
+			return t.tcpFailure(ctx, config, err)
+		}
+		if !strings.HasPrefix(heard, c.Expect) {
+			return failed(ReasonBadBanner,
+				fmt.Sprintf("What listens at %s said %s instead of what the check expects.", t.way.Address, t.brief(heard)),
+				"Check the service and the port of the check, and which task has published that port; or correct the check's expect.")
 		}
 		said += " and answers as expected"
 	}
@@ -48,27 +55,25 @@ func (t *try) tcp(ctx context.Context, c spec.TCPCheck) finding {
 }
 
 // listen reads until the server has said what is expected, or something else.
-func (t *try) listen(ctx context.Context, conn net.Conn, want string) *finding {
+func listen(conn net.Conn, want string) (string, error) {
 	// More than is compared is read, so that no secret is cut out of recognition.
 	got := make([]byte, 0, len(want)+4096)
-	for len(got) < len(want) && strings.HasPrefix(want, string(got)) {
+	for {
 		n, err := conn.Read(got[len(got):cap(got)])
 		got = got[:len(got)+n]
-		if err != nil && len(got) < len(want) && strings.HasPrefix(want, string(got)) {
-			f := t.tcpFailure(ctx, err)
-			return &f
+		if len(got) >= len(want) || !strings.HasPrefix(want, string(got)) {
+			return string(got), nil
+		}
+		if err != nil {
+			return "", err
 		}
 	}
-	if strings.HasPrefix(string(got), want) {
-		return nil
-	}
-	f := failed(ReasonBadBanner,
-		fmt.Sprintf("What listens at %s said %s instead of what the check expects.", t.way.Address, t.brief(string(got))),
-		"Check the service and the port of the check, and which task has published that port; or correct the check's expect.")
-	return &f
 }
 
-func (t *try) tcpFailure(ctx context.Context, err error) finding {
+func (t *try) tcpFailure(ctx context.Context, config *tls.Config, err error) finding {
+	if config != nil {
+		err = t.hungUp(ctx, config, err)
+	}
 	reason, what, isTLS := tlsFault(err)
 	if !isTLS {
 		return t.broken(ctx, "The server", err)

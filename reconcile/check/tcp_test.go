@@ -1,8 +1,10 @@
 package check_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,46 @@ import (
 
 func pemOf(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+// Where the alert of a server that wants a client certificate is lost with the
+// connection, it is asked for again.
+func TestLostAlert(t *testing.T) {
+	pair, err := tls.X509KeyPair(selfSigned(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for ask := tls.NoClientCert; ; ask = tls.RequireAnyClientCert {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			session := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: ask})
+			if session.Handshake() == nil {
+				_, _ = session.Read(make([]byte, 1))
+				_ = conn.(*net.TCPConn).SetLinger(0) // close with a reset
+			}
+			_ = conn.Close()
+		}
+	}()
+	r := probe(t, check.Prober{}, stack(), spec.Check{Timeout: 20 * time.Second, TCP: &spec.TCPCheck{
+		Target: spec.Target{Connect: l.Addr().String()}, TLS: &spec.TLS{Insecure: true}, Send: "PING", Expect: "PONG"}})
+	if got := outcome(r); got != "failed client_certificate via explicit "+l.Addr().String() {
+		t.Errorf("got %s: %s", got, r.Message)
+	}
+}
+
+// selfSigned is a certificate and its key.
+func selfSigned(t *testing.T) (cert, key []byte) {
+	t.Helper()
+	s := redistest.Start(t, redistest.Options{TLS: true})
+	return s.Cert, s.Key
 }
 
 func TestTCP(t *testing.T) {
