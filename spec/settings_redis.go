@@ -165,6 +165,7 @@ func (d *decoder) redisAddresses(s *setting, path string, u *url.URL, kind, port
 		}
 		if c.Target.Service == "" && c.Target.Connect == "" {
 			c.Target.Connect = first
+			c.Target.Port, _ = strconv.Atoi(cmp.Or(u.Port(), port))
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestRedisChecks(t *testing.T) {
 		{"the defaults", `{service: redis}`,
 			spec.RedisCheck{Target: spec.Target{Service: "redis", Port: 6379}, Key: "redis-health-check"}},
 		{"a URL says where, whether TLS, and which database", `{url: "rediss://redis.example:7000/3", username: app, password: {secret: password}, password_required: false}`,
-			spec.RedisCheck{Target: spec.Target{Port: 6379, Connect: "redis.example:7000"}, Key: "redis-health-check", Username: "app", Password: password,
+			spec.RedisCheck{Target: spec.Target{Port: 7000, Connect: "redis.example:7000"}, Key: "redis-health-check", Username: "app", Password: password,
 				PasswordOptional: true, Database: 3, TLS: &spec.TLS{ServerName: "redis.example"}}},
 		{"the service is the way, the URL's host the name", `{service: redis, url: "rediss://redis.example?db=2", tls: {insecure: true}}`,
 			spec.RedisCheck{Target: spec.Target{Service: "redis", Port: 6379}, Key: "redis-health-check", Database: 2,
