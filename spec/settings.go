@@ -72,11 +72,12 @@ func (d *decoder) check(name string, s *setting, path string) Check {
 		"from":       d.ways(&c.From),
 		"redis":      func(s *setting, path string) { c.Redis = d.redis(s, path) },
 		"centrifugo": func(s *setting, path string) { c.Centrifugo = d.centrifugo(s, path) },
+		"route":      func(s *setting, path string) { c.Route = d.route(s, path) },
 		"http":       func(s *setting, path string) { c.HTTP = d.http(s, path) },
 		"tcp":        func(s *setting, path string) { c.TCP = d.tcp(s, path) },
 	})
 	var kinds []string
-	for _, kind := range []string{"redis", "centrifugo", "http", "tcp"} {
+	for _, kind := range []string{"redis", "centrifugo", "route", "http", "tcp"} {
 		if s.field(kind) != nil {
 			kinds = append(kinds, kind)
 		}
@@ -84,7 +85,7 @@ func (d *decoder) check(name string, s *setting, path string) Check {
 	switch {
 	case s.node.Kind != yaml.MappingNode && !s.isNull():
 	case len(kinds) == 0:
-		d.fail(s, path, "the check does not say what to check", "add redis, centrifugo, http or tcp")
+		d.fail(s, path, "the check does not say what to check", "add redis, centrifugo, route, http or tcp")
 	case len(kinds) > 1:
 		d.fail(s, path, "the check has more than one kind: "+strings.Join(kinds, " and "), "write one check for each")
 	default:
@@ -118,8 +119,12 @@ func (d *decoder) centrifugo(s *setting, path string) *CentrifugoCheck {
 	d.mapping(s, path, d.target(&c.Target, fields{
 		"api_key":      d.credential(&c.APIKey),
 		"token_secret": d.credential(&c.TokenSecret),
+		"publish":      d.unless(&c.SkipPublish),
+		"websocket":    d.unless(&c.SkipWebsocket),
+		"origin":       d.origin(&c.Origin),
 	}))
 	d.needTarget(s, path, c.Target)
+	d.centrifugoParts(s, path, c)
 	return &c
 }
 

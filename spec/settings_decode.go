@@ -233,10 +233,14 @@ func (d *decoder) list(item decode) decode {
 // address decodes host:port.
 func (d *decoder) address(into *string) decode {
 	return d.single("an address of the form HOST:PORT", func(text string) bool {
-		host, port, err := net.SplitHostPort(text)
 		*into = text
-		return err == nil && host != "" && isPort(port)
+		return isAddress(text)
 	})
+}
+
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	return err == nil && host != "" && isPort(port)
 }
 
 func (d *decoder) url(into *string) decode {

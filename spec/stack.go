@@ -121,8 +121,8 @@ type Lint struct {
 	Off []string
 }
 
-// Check is one functional check. Exactly one of Redis, Centrifugo, HTTP and
-// TCP is set.
+// Check is one functional check. Exactly one of Redis, Centrifugo, Route, HTTP
+// and TCP is set.
 type Check struct {
 	Name     string
 	Timeout  time.Duration // one try; default 5s
@@ -135,6 +135,7 @@ type Check struct {
 
 	Redis      *RedisCheck
 	Centrifugo *CentrifugoCheck
+	Route      *RouteCheck
 	HTTP       *HTTPCheck
 	TCP        *TCPCheck
 }
@@ -146,6 +147,8 @@ func (c Check) Kind() string {
 		return "redis"
 	case c.Centrifugo != nil:
 		return "centrifugo"
+	case c.Route != nil:
+		return "route"
 	case c.HTTP != nil:
 		return "http"
 	case c.TCP != nil:
@@ -166,13 +169,16 @@ type Target struct {
 	Connect string // host:port, explicit
 }
 
-// Target of the check, whatever its kind.
+// Target of the check, whatever its kind. That of a route check is the service
+// whose route it is: the check itself connects to Traefik.
 func (c Check) Target() Target {
 	switch {
 	case c.Redis != nil:
 		return c.Redis.Target
 	case c.Centrifugo != nil:
 		return c.Centrifugo.Target
+	case c.Route != nil:
+		return Target{Service: c.Route.Service}
 	case c.HTTP != nil:
 		return c.HTTP.Target
 	case c.TCP != nil:
@@ -215,11 +221,42 @@ type RedisExpect struct {
 	MemoryBelow int // percent of maxmemory
 }
 
-// CentrifugoCheck asks the health endpoint and the authenticated server API.
+// ReadOnly is the check without the parts that write anything anywhere; false
+// when nothing is left of it.
+func (c Check) ReadOnly() (Check, bool) {
+	switch {
+	case c.Redis != nil: // its round trip writes a key
+		return Check{}, false
+	case c.Centrifugo != nil:
+		own := *c.Centrifugo
+		own.SkipPublish = true
+		c.Centrifugo = &own
+	}
+	return c, true
+}
+
+// CentrifugoCheck asks the health endpoint, and with APIKey the server API and
+// a publication, with TokenSecret the websocket.
 type CentrifugoCheck struct {
-	Target      Target
-	APIKey      Credential
-	TokenSecret Credential // what the application signs its tokens with
+	Target        Target
+	APIKey        Credential
+	TokenSecret   Credential // what the application signs its tokens with
+	SkipPublish   bool
+	SkipWebsocket bool
+	Origin        string // of the page that opens the websocket; empty: none is sent
+}
+
+// RouteCheck requests URL from Traefik, wherever its host leads to otherwise.
+type RouteCheck struct {
+	URL             string   // absolute
+	Service         string   // key of the service whose route it is; may be empty
+	Traefik         Target   // zero: where the URL's host leads to
+	Body            string   // the trimmed body must equal it; this or Contains is set
+	Contains        string   // must be in the body
+	Refuse          []string // paths that must not answer
+	CertificateDays int      // that the certificate must still be valid for; default 14
+	CA              Content  // who signs the certificate; zero: whom this machine trusts
+	API             string   // URL of Traefik's own API, asked why there is no router; may be empty
 }
 
 // HTTPCheck requests URL and compares the answer.
@@ -265,12 +302,31 @@ type Credential struct {
 	Secret string // key of a top-level secret
 }
 
+// Content names a secret or a config of the stack. The zero value means none.
+type Content struct {
+	Secret, Config string // keys; one of them is set
+}
+
 // SecretData is the content of the secret with that key; false when the spec
 // does not hold it (external, or no such key).
 func (s *Stack) SecretData(key string) (Sensitive, bool) {
 	for _, x := range s.Secrets {
 		if x.Key == key && !x.External {
 			return x.Data, true
+		}
+	}
+	return nil, false
+}
+
+// ContentData is what the secret or the config holds; false when the spec does
+// not hold it.
+func (s *Stack) ContentData(c Content) ([]byte, bool) {
+	if c.Secret != "" {
+		return s.SecretData(c.Secret)
+	}
+	for _, x := range s.Configs {
+		if x.Key == c.Config && !x.External {
+			return x.Spec.Data, true
 		}
 	}
 	return nil, false

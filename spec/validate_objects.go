@@ -116,13 +116,9 @@ func (v validator) content(kind, key string, o types.FileObjectConfig) {
 
 // checks reports checks that name what the spec does not have.
 func (v validator) checks(settings Settings) {
-	services := slices.Sorted(maps.Keys(v.project.Services))
 	for _, c := range settings.Checks {
 		at := []string{settingsKey, "checks", c.Name, c.Kind()}
-		if t := c.Target(); t.Service != "" && !slices.Contains(services, t.Service) && !v.l.condemned("services", t.Service) {
-			v.fail("unknown-service", "there is no service "+t.Service+" in the spec",
-				didYouMean(t.Service, services, "name a service, or an address with connect:"), append(at, "service")...)
-		}
+		v.checkedService(c.Target().Service, "name a service, or an address with connect:", append(at, "service"))
 		if c.Redis != nil {
 			v.credential(c.Redis.Password, append(at, "password", "secret"))
 		}
@@ -131,7 +127,18 @@ func (v validator) checks(settings Settings) {
 			v.credential(c.Centrifugo.APIKey, append(at, "api_key", "secret"))
 			v.credential(c.Centrifugo.TokenSecret, append(at, "token_secret", "secret"))
 		}
+		if c.Route != nil {
+			v.route(*c.Route, at)
+		}
 	}
+}
+
+func (v validator) checkedService(name, otherwise string, at []string) {
+	services := slices.Sorted(maps.Keys(v.project.Services))
+	if name == "" || slices.Contains(services, name) || v.l.condemned("services", name) {
+		return
+	}
+	v.fail("unknown-service", "there is no service "+name+" in the spec", didYouMean(name, services, otherwise), at...)
 }
 
 func (v validator) credential(c Credential, at []string) {

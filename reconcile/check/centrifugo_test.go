@@ -11,17 +11,33 @@ import (
 	"testing"
 	"time"
 
+	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/check"
+	"github.com/swarmward/swarmward/reconcile/check/redistest"
 	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/standin"
 	"github.com/swarmward/swarmward/spec"
 )
 
-// centrifugo starts a stand-in and returns its address.
-func centrifugo(t *testing.T, key string, health bool) string {
-	t.Helper()
+const (
+	tokenSecret = "token-secret-3c9e1f7a5b"
+	otherSecret = "token-secret-ffff0000aa"
+	pageOrigin  = "https://whatrack.com"
+)
+
+// configured is a Centrifugo with everything on that the check looks at.
+func configured() standin.Config {
 	var c standin.Config
-	c.HTTPAPI.Key = key
-	c.Health.Enabled = health
+	c.HTTPAPI.Key = apiKey
+	c.Client.Token.HMACSecretKey = tokenSecret
+	c.Client.AllowedOrigins = []string{pageOrigin}
+	c.Health.Enabled = true
+	c.Admin.Enabled, c.Admin.HandlerPrefix = true, "/admin"
+	return c
+}
+
+// centrifugo starts a stand-in and returns its address.
+func centrifugo(t *testing.T, c standin.Config) string {
+	t.Helper()
 	node, err := standin.New(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -46,64 +62,234 @@ func asking(address, secret string) spec.Check {
 	}
 }
 
-func TestCentrifugo(t *testing.T) {
-	good := centrifugo(t, apiKey, true)
-	noHealth := centrifugo(t, apiKey, false)
-	bare := centrifugo(t, "", false)
-	for _, tt := range []struct {
-		name  string
-		check spec.Check
-		want  string
-		says  string
-	}{
-		{"works", asking(good, "api_key"), "passed", "version 6.9.1, 1 node."},
-		{"works, without a key to ask with", asking(good, ""), "passed", "was not asked"},
-		{"wrong key", asking(good, "wrong_key"), "failed key_refused", "secret wrong_key"},
-		{"no health", asking(noHealth, "api_key"), "failed health_disabled", ""},
-		{"no health, without a key to ask with", asking(noHealth, ""), "failed health_disabled", ""},
-		{"no health and wrong key", asking(noHealth, "wrong_key"), "failed key_refused", ""},
-		{"a server without key", asking(bare, "api_key"), "failed key_refused", "runs without one"},
-		{"external secret", asking(good, "external"), "unknown credential_unavailable", "secret external"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := expect(t, tt.check, tt.want, false)
-			if !strings.Contains(r.Message, tt.says) {
-				t.Errorf("message %q, want it to say %q", r.Message, tt.says)
-			}
-		})
+// trial is a check with what it is tried on.
+type trial struct {
+	prober check.Prober
+	stack  *spec.Stack
+	check  spec.Check
+}
+
+// probeRow is one condition, made for real, and what a check must find.
+type probeRow struct {
+	name string
+	make func(t *testing.T) trial
+	want string
+	says string // in the message or the remedy
+}
+
+func (row probeRow) run(t *testing.T) {
+	t.Parallel()
+	x := row.make(t)
+	r := probe(t, x.prober, x.stack, x.check)
+	if got, _, _ := strings.Cut(outcome(r), " via "); got != row.want {
+		t.Errorf("got %s, want %s: %s", got, row.want, r.Message)
+	}
+	if !strings.Contains(r.Message+" "+r.Remedy, row.says) {
+		t.Errorf("%s %s\nwant it to say %q", r.Message, r.Remedy, row.says)
+	}
+	if strings.Contains(r.Message+r.Remedy, "eyJ") {
+		t.Errorf("a token is in %s %s", r.Message, r.Remedy)
 	}
 }
 
-func TestCentrifugoWrongGeneration(t *testing.T) {
-	bare := centrifugo(t, "", false)
-	good := centrifugo(t, apiKey, true)
-	v5 := []string{"CENTRIFUGO_API_KEY=" + apiKey, "CENTRIFUGO_HEALTH=true", "CENTRIFUGO_ADMIN_PASSWORD=x"}
-	v6 := []string{"CENTRIFUGO_HTTP_API_KEY=" + apiKey, "CENTRIFUGO_HEALTH_ENABLED=true"}
-	for _, tt := range []struct {
-		name, address, image string
-		env                  []string
-		want, remedy         string
-	}{
-		{"names of 5 on 6", bare, "centrifugo/centrifugo:v6.9.1", v5, "failed wrong_generation",
-			"Rename: CENTRIFUGO_API_KEY to CENTRIFUGO_HTTP_API_KEY, CENTRIFUGO_HEALTH to CENTRIFUGO_HEALTH_ENABLED."},
-		{"names of 6 on 5", bare, "centrifugo/centrifugo:v5.4.9", v6, "failed wrong_generation",
-			"Rename: CENTRIFUGO_HTTP_API_KEY to CENTRIFUGO_API_KEY, CENTRIFUGO_HEALTH_ENABLED to CENTRIFUGO_HEALTH."},
-		{"right names", bare, "centrifugo/centrifugo:v6.9.1", v6, "failed key_refused", ""},
-		{"generation unknown", bare, "centrifugo/centrifugo:latest", v5, "failed key_refused", ""},
-		{"wrong names that do not matter", good, "centrifugo/centrifugo:v6.9.1", v5, "passed", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := stack()
-			container := s.Services[0].Spec.TaskTemplate.ContainerSpec
-			container.Image, container.Env = tt.image, tt.env
-			r := probe(t, check.Prober{}, s, asking(tt.address, "api_key"))
-			if got, _, _ := strings.Cut(outcome(r), " via "); got != tt.want {
-				t.Errorf("got %s, want %s: %s", got, tt.want, r.Message)
+// clientOf is a check of an address with everything that it can do. The service
+// has the environment that a test gives it.
+func clientOf(address string) trial {
+	x := trial{stack: stack(), check: asking(address, "api_key")}
+	x.stack.Secrets = append(x.stack.Secrets,
+		spec.Secret{Key: "token_secret", Data: spec.Sensitive(tokenSecret + "\n")},
+		spec.Secret{Key: "other_secret", Data: spec.Sensitive(otherSecret)},
+	)
+	x.environment("centrifugo/centrifugo:v6.9.1", "CENTRIFUGO_HTTP_API_KEY=x")
+	x.check.Centrifugo.TokenSecret.Secret = "token_secret"
+	return x
+}
+
+func (x trial) environment(image string, env ...string) {
+	container := x.stack.Services[0].Spec.TaskTemplate.ContainerSpec
+	container.Image, container.Env = image, env
+}
+
+// started is clientOf a Centrifugo that begins with its environment alone.
+func started(t *testing.T, load func(string, func(string) string) (standin.Config, bool, error), image string, env ...string) trial {
+	t.Helper()
+	set := map[string]string{}
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		set[name] = value
+	}
+	c, _, err := load("/nonexistent/config.json", func(name string) string { return set[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := clientOf(centrifugo(t, c))
+	x.environment(image, env...)
+	return x
+}
+
+// running says how many tasks of the target run, instead of an address alone.
+func (x trial) running(tasks int) trial {
+	target := &x.check.Centrifugo.Target
+	way := reconcile.Way{Kind: "overlay", Address: target.Connect}
+	target.Connect = ""
+	x.prober.Locator = locatorFunc(func(context.Context, string, int) (reconcile.Location, error) {
+		return reconcile.Location{Running: tasks, Ways: []reconcile.Way{way}}, nil
+	})
+	return x
+}
+
+func with(change func(*standin.Config)) standin.Config {
+	c := configured()
+	change(&c)
+	return c
+}
+
+func engine(redis *redistest.Server) standin.Config {
+	return with(func(c *standin.Config) {
+		c.Engine.Type, c.Engine.Redis.Address, c.Engine.Redis.Password = "redis", redis.Addr, redisPassword
+	})
+}
+
+func centrifugoRows() []probeRow {
+	const six, five = "centrifugo/centrifugo:v6.9.1", "centrifugo/centrifugo:v5.4.9"
+	// on is a row on a Centrifugo of its own; edit changes the check.
+	on := func(c standin.Config, edit func(*spec.CentrifugoCheck)) func(*testing.T) trial {
+		return func(t *testing.T) trial {
+			x := clientOf(centrifugo(t, c))
+			if edit != nil {
+				edit(x.check.Centrifugo)
 			}
-			if tt.remedy != "" && r.Remedy != tt.remedy {
-				t.Errorf("remedy %q, want %q", r.Remedy, tt.remedy)
-			}
-		})
+			return x
+		}
+	}
+	v5 := []string{"CENTRIFUGO_API_KEY=" + apiKey, "CENTRIFUGO_TOKEN_HMAC_SECRET_KEY=" + tokenSecret, "CENTRIFUGO_HEALTH=true", "CENTRIFUGO_ADMIN_PASSWORD=x"}
+	v6 := []string{"CENTRIFUGO_HTTP_API_KEY=" + apiKey, "CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY=" + tokenSecret, "CENTRIFUGO_HEALTH_ENABLED=true"}
+	noHealth := with(func(c *standin.Config) { c.Health.Enabled = false })
+	return []probeRow{
+		{"works", on(configured(), nil), "passed", "version 6.9.1, 1 node; it takes publications and lets in clients with a good token alone."},
+		{"works, in generation 5", func(t *testing.T) trial { return started(t, standin.Load5, five, v5...) }, "passed", "version 5.4.9, 1 node; it takes"},
+		{"works, in generation 6", func(t *testing.T) trial { return started(t, standin.Load, six, v6...) }, "passed", "version 6.9.1, 1 node; it takes"},
+		{"an allowed origin", on(configured(), func(c *spec.CentrifugoCheck) { c.Origin = pageOrigin }), "passed", ""},
+		{"nothing but an origin", on(configured(), func(c *spec.CentrifugoCheck) { *c = spec.CentrifugoCheck{Target: c.Target, Origin: pageOrigin} }), "passed",
+			"was not asked: the check has no api_key; it opens its websocket to pages of https://whatrack.com."},
+		{"no credentials", on(configured(), func(c *spec.CentrifugoCheck) { *c = spec.CentrifugoCheck{Target: c.Target} }), "passed", "was not asked: the check has no api_key."},
+		{"parts switched off", on(with(func(c *standin.Config) { c.Client.Token.HMACSecretKey = "" }), func(c *spec.CentrifugoCheck) { c.SkipWebsocket, c.SkipPublish = true, true }),
+			"passed", "version 6.9.1, 1 node."},
+		{"two nodes that know one another", func(t *testing.T) trial {
+			redis := redistest.Start(t, redistest.Options{Password: redisPassword})
+			address := centrifugo(t, engine(redis))
+			centrifugo(t, engine(redis))
+			untilNodes(t, address, 2)
+			return clientOf(address).running(2)
+		}, "passed", "2 nodes; it"},
+		{"more nodes than tasks", func(t *testing.T) trial {
+			redis := redistest.Start(t, redistest.Options{Password: redisPassword})
+			address := centrifugo(t, engine(redis))
+			centrifugo(t, engine(redis))
+			untilNodes(t, address, 2)
+			return clientOf(address).running(1)
+		}, "passed", "2 nodes (1 running: others are just gone, or share its Redis)"},
+
+		{"a Traefik without a router", func(t *testing.T) trial {
+			server := httptest.NewServer(&standin.Traefik{})
+			t.Cleanup(server.Close)
+			return clientOf(server.Listener.Addr().String())
+		}, "failed not_centrifugo", "404 everywhere"},
+		{"no HTTP", func(t *testing.T) trial { return clientOf(talker(t, "SSH-2.0-OpenSSH_9.2\r\n")) }, "failed not_centrifugo", ""},
+		{"health off", on(noHealth, nil), "failed health_disabled", "CENTRIFUGO_HEALTH_ENABLED"},
+		{"health off, without a key to ask with", on(noHealth, func(c *spec.CentrifugoCheck) { *c = spec.CentrifugoCheck{Target: c.Target} }), "failed health_disabled", ""},
+		{"another key", on(configured(), func(c *spec.CentrifugoCheck) { c.APIKey.Secret = "wrong_key" }), "failed key_refused", "secret wrong_key"},
+		{"another key, and health off", on(noHealth, func(c *spec.CentrifugoCheck) { c.APIKey.Secret = "wrong_key" }), "failed key_refused", ""},
+		{"no key given to the server", func(t *testing.T) trial { return started(t, standin.Load, six, "CENTRIFUGO_HEALTH_ENABLED=true") }, "failed key_missing", "nothing in the spec gives service whatrack_centrifugo one"},
+		{"no key, as far as can be seen", func(t *testing.T) trial {
+			x := clientOf(centrifugo(t, with(func(c *standin.Config) { c.HTTPAPI.Key = "" })))
+			x.environment(six, "CENTRIFUGO_HTTP_API_KEY=")
+			return x
+		}, "failed key_refused", "or runs without one"},
+		{"names of 5 on 6", func(t *testing.T) trial { return started(t, standin.Load, six, v5...) }, "failed wrong_generation",
+			"Rename: CENTRIFUGO_API_KEY to CENTRIFUGO_HTTP_API_KEY, CENTRIFUGO_TOKEN_HMAC_SECRET_KEY to CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY, CENTRIFUGO_HEALTH to CENTRIFUGO_HEALTH_ENABLED."},
+		{"names of 6 on 5", func(t *testing.T) trial { return started(t, standin.Load5, five, v6...) }, "failed wrong_generation",
+			"Rename: CENTRIFUGO_HTTP_API_KEY to CENTRIFUGO_API_KEY"},
+		{"one name of 5 on 6", func(t *testing.T) trial { return started(t, standin.Load, six, v6[0], v6[2], v5[1]) }, "failed wrong_generation",
+			"Rename: CENTRIFUGO_TOKEN_HMAC_SECRET_KEY to CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY."},
+		{"names of 5 on an image that tells no version", func(t *testing.T) trial { return started(t, standin.Load, "centrifugo/centrifugo:latest", v5...) }, "failed key_refused", ""},
+		{"wrong names that do not matter", func(t *testing.T) trial {
+			x := clientOf(centrifugo(t, configured()))
+			x.environment(six, v5...)
+			return x
+		}, "passed", ""},
+		{"an API for anybody", on(with(func(c *standin.Config) { c.HTTPAPI.Insecure = true }), nil), "failed accepts_any_key", "http_api.insecure"},
+		{"no API", on(with(func(c *standin.Config) { c.HTTPAPI.Disabled = true }), nil), "failed api_error", "/api/info"},
+		{"Redis is gone", func(t *testing.T) trial {
+			redis := redistest.Start(t, redistest.Options{Password: redisPassword})
+			x := clientOf(centrifugo(t, engine(redis)))
+			redis.Kill()
+			return x
+		}, "failed engine_down", "answered /api/publish with 500"},
+		{"Redis is frozen", func(t *testing.T) trial {
+			redis := redistest.Start(t, redistest.Options{Password: redisPassword})
+			x := clientOf(centrifugo(t, engine(redis)))
+			redis.Freeze(t)
+			return x
+		}, "failed engine_down", "answered /api/publish with 500"},
+		{"Redis is frozen for longer than the check has", func(t *testing.T) trial {
+			redis := redistest.Start(t, redistest.Options{Password: redisPassword})
+			x := clientOf(centrifugo(t, engine(redis)))
+			redis.Freeze(t)
+			x.check.Timeout = 2 * time.Second
+			return x
+		}, "failed engine_down", "no answer came within 2s"},
+		{"nodes that do not know one another", func(t *testing.T) trial { return clientOf(centrifugo(t, configured())).running(2) },
+			"failed nodes_missing", "2 tasks of service whatrack_centrifugo run, and Centrifugo at"},
+		{"no websocket", on(with(func(c *standin.Config) { c.WebSocket.Disabled = true }), nil), "failed no_websocket", "/connection/websocket with 404"},
+		{"another origin", on(configured(), func(c *spec.CentrifugoCheck) { c.Origin = "https://evil.example" }), "failed origin_refused", "https://evil.example"},
+		{"another token secret", on(configured(), func(c *spec.CentrifugoCheck) { c.TokenSecret.Secret = "other_secret" }), "failed token_refused", "secret other_secret"},
+		{"clocks that differ", func(t *testing.T) trial {
+			x := clientOf(centrifugo(t, configured()))
+			x.prober.Now = func() time.Time { return time.Now().Add(-time.Hour) }
+			return x
+		}, "failed token_refused", "clocks"},
+		{"a token that anybody made", on(with(func(c *standin.Config) { c.Client.SkipSignature = true }), nil), "failed accepts_bad_token", "insecure_skip_token_signature_verify"},
+		{"a key that is not known here", on(configured(), func(c *spec.CentrifugoCheck) { c.APIKey.Secret = "external" }), "unknown credential_unavailable", "secret external"},
+		{"a token secret that is not known here", on(configured(), func(c *spec.CentrifugoCheck) { c.TokenSecret.Secret = "external" }), "unknown credential_unavailable", ""},
+		{"what fails counts more than what is not known", on(configured(), func(c *spec.CentrifugoCheck) {
+			c.TokenSecret.Secret, c.APIKey.Secret = "external", "wrong_key"
+		}), "failed key_refused", ""},
+	}
+}
+
+func TestCentrifugo(t *testing.T) {
+	t.Parallel()
+	for _, row := range centrifugoRows() {
+		t.Run(row.name, row.run)
+	}
+}
+
+// untilNodes waits until a Centrifugo knows of so many nodes.
+func untilNodes(t *testing.T, address string, nodes int) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(30 * time.Second); ; {
+		request, err := http.NewRequest(http.MethodPost, "http://"+address+"/api/info", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-API-Key", apiKey)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if strings.Count(string(body), `"uid"`) == nodes {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("not %d nodes: %s", nodes, body)
+		case <-tick.C:
+		}
 	}
 }
 
@@ -114,34 +300,43 @@ func TestNotCentrifugo(t *testing.T) {
 		status int
 		body   string
 	}
-	ok := reply{200, "{}"}
+	ok, done, known := reply{200, "{}"}, reply{200, `{"result":{}}`}, reply{200, nodes}
 	for _, tt := range []struct {
-		name         string
-		health, info reply
-		want, says   string
+		name                  string
+		health, info, publish reply
+		want, says            string
 	}{
-		{"two versions", ok, reply{200, nodes}, "passed", "version 6.9.0 and 6.9.1, 3 nodes."},
-		{"an odd version", ok, reply{200, `{"result":{"nodes":[{"version":"<b>\n"}]}}`}, "passed", "version unknown, 1 node."},
-		{"a health page", reply{200, "<h1>up</h1>"}, ok, "failed not_centrifugo", `"<h1>up</h1>"`},
-		{"another 404", reply{404, "Not here"}, ok, "failed not_centrifugo", ""},
-		{"Traefik without a route", reply{404, "404 page not found\n"}, reply{404, "404 page not found\n"}, "failed not_centrifugo", ""},
-		{"Traefik without a server", reply{502, "Bad Gateway"}, ok, "failed bad_status", "502"},
-		{"an API switched off", ok, reply{404, "404 page not found\n"}, "failed api_error", ""},
-		{"an API that says nothing", ok, ok, "failed not_centrifugo", ""},
-		{"an API without nodes", ok, reply{200, `{"result":{"nodes":[]}}`}, "failed not_centrifugo", ""},
-		{"an API that speaks HTML", ok, reply{200, "<html>" + apiKey}, "failed not_centrifugo", "(sensitive)"},
-		{"an API error", ok, reply{200, `{"error":{"code":100,"message":"internal server error"}}`}, "failed api_error", "error 100"},
-		{"an API error as a status", ok, reply{500, `{"code":100}`}, "failed api_error", "500"},
-		{"a redirect", ok, reply{302, ""}, "failed bad_status", "302"},
+		{"two versions", ok, reply{200, nodes}, done, "passed", "version 6.9.0 and 6.9.1, 3 nodes;"},
+		{"an odd version", ok, reply{200, `{"result":{"nodes":[{"version":"<b>\n"}]}}`}, done, "passed", "version unknown, 1 node;"},
+		{"a health page", reply{200, "<h1>up</h1>"}, ok, done, "failed not_centrifugo", `"<h1>up</h1>"`},
+		{"another 404", reply{404, "Not here"}, ok, done, "failed not_centrifugo", ""},
+		{"Traefik without a route", reply{404, "404 page not found\n"}, reply{404, "404 page not found\n"}, done, "failed not_centrifugo", ""},
+		{"Traefik without a server", reply{502, "Bad Gateway"}, ok, done, "failed bad_status", "502"},
+		{"an API switched off", ok, reply{404, "404 page not found\n"}, done, "failed api_error", ""},
+		{"an API that says nothing", ok, ok, done, "failed not_centrifugo", ""},
+		{"an API without nodes", ok, reply{200, `{"result":{"nodes":[]}}`}, done, "failed not_centrifugo", ""},
+		{"an API that speaks HTML", ok, reply{200, "<html>" + apiKey}, done, "failed not_centrifugo", "(sensitive)"},
+		{"an API error", ok, reply{200, `{"error":{"code":100,"message":"internal server error"}}`}, done, "failed api_error", "error 100"},
+		{"an API error as a status", ok, reply{500, `{"code":100}`}, done, "failed api_error", "500"},
+		{"a publication into a namespace that is not there", ok, known, reply{404, `{"code":102}`}, "failed api_error", "404"},
+		{"the same as an error object", ok, known, reply{200, `{"error":{"code":102}}`}, "failed api_error", "error 102"},
+		{"a dead engine that is told as an error object", ok, known, reply{200, `{"error":{"code":100}}`}, "failed engine_down", "error 100"},
+		{"a publication that nobody understands", ok, known, reply{200, "[]"}, "failed api_error", ""},
+		{"a redirect", ok, reply{302, ""}, done, "failed bad_status", "302"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				answer := tt.health
-				if r.URL.Path == "/api/info" {
+				switch key := r.Header.Get("X-API-Key"); {
+				case r.URL.Path == "/health":
+				case r.Method != http.MethodPost || key != "" && key != apiKey:
+					t.Errorf("%s %s with key %q", r.Method, r.URL.Path, key)
+				case key == "":
+					answer = reply{401, ""}
+				case r.URL.Path == "/api/info":
 					answer = tt.info
-					if r.Method != http.MethodPost || r.Header.Get("X-API-Key") != apiKey {
-						t.Errorf("%s with key %q", r.Method, r.Header.Get("X-API-Key"))
-					}
+				default:
+					answer = tt.publish
 				}
 				w.Header().Set("Location", "/elsewhere")
 				w.WriteHeader(answer.status)

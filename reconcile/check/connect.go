@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -26,7 +27,9 @@ type try struct {
 
 	way     reconcile.Way // the way taken; zero until one accepted a connection
 	tried   []reconcile.Way
-	release func() // ends what was made for the ways; may be nil
+	running int        // tasks of the target that run; 0 where it was not located
+	release func()     // ends what was made for the ways; may be nil
+	mu      sync.Mutex // guards conns: parts of a probe dial side by side
 	conns   []tracked
 	found   finding
 }
@@ -35,6 +38,24 @@ type try struct {
 type tracked struct {
 	net.Conn
 	stop func() bool
+}
+
+// together runs parts of a probe side by side. A panic of one is the probe's.
+func together(parts ...func()) {
+	panics := make([]any, len(parts))
+	var wg sync.WaitGroup
+	for i, part := range parts {
+		wg.Go(func() {
+			defer func() { panics[i] = recover() }()
+			part()
+		})
+	}
+	wg.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
 }
 
 func (t *try) via() string {
@@ -116,6 +137,8 @@ func (t *try) open(dialing, life context.Context, w reconcile.Way) (net.Conn, er
 	}
 	// Closing is what stops a read when the caller gives up early.
 	stop := context.AfterFunc(life, func() { _ = conn.Close() })
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.conns = append(t.conns, tracked{conn, stop})
 	return conn, nil
 }
@@ -188,6 +211,12 @@ func (t *try) broken(ctx context.Context, what string, err error) finding {
 	}
 	return failed(reason, fmt.Sprintf("The connection to %s at %s broke: %s.", what, t.way.Address, text),
 		"See the server's log and the network between here and its node.")
+}
+
+// hung tells whether an error on an open connection is that nothing came.
+func (t *try) hung(ctx context.Context, err error) bool {
+	reason, _ := networkReason(err)
+	return errors.Is(ctx.Err(), context.DeadlineExceeded) || (ctx.Err() == nil && reason == reconcile.ReasonTimeout)
 }
 
 // isClosed tells whether the other side ended the connection.

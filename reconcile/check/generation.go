@@ -2,8 +2,13 @@ package check
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"github.com/swarmward/swarmward/spec"
 )
 
 // renaming is one environment variable of Centrifugo that changed its name
@@ -56,6 +61,33 @@ func imageMajor(image string) int {
 	}
 	major, _ := strconv.Atoi(match[1])
 	return major
+}
+
+// givenKey tells whether the spec gives a service an API key for Centrifugo,
+// as far as can be seen: what it mounts or what its image has may do so too.
+func (t *try) givenKey(service spec.Service) bool {
+	container := service.Spec.TaskTemplate.ContainerSpec
+	if container == nil || len(container.Mounts) > 0 {
+		return true
+	}
+	says := func(text string) bool {
+		text = strings.ToLower(text)
+		return strings.Contains(text, "api_key") || strings.Contains(text, "http_api")
+	}
+	if slices.ContainsFunc(slices.Concat(container.Env, container.Command, container.Args), says) {
+		return true
+	}
+	for _, ref := range container.Configs {
+		i := slices.IndexFunc(t.stack.Configs, func(c spec.Config) bool { return c.Name == ref.ConfigName })
+		if i < 0 || t.stack.Configs[i].External || says(string(t.stack.Configs[i].Spec.Data)) {
+			return true
+		}
+	}
+	// A secret can be the whole config file, at whatever path.
+	return slices.ContainsFunc(container.Secrets, func(ref *swarm.SecretReference) bool {
+		i := slices.IndexFunc(t.stack.Secrets, func(s spec.Secret) bool { return s.Name == ref.SecretName })
+		return i < 0 || t.stack.Secrets[i].External || says(string([]byte(t.stack.Secrets[i].Data)))
+	})
 }
 
 func namesOf(wrong []renaming) []string {

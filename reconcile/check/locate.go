@@ -20,7 +20,7 @@ type Locator interface {
 
 // ways lists the ways to the check's target, best first and never none.
 func (t *try) ways(ctx context.Context, fallback *reconcile.Way) ([]reconcile.Way, *finding) {
-	target := t.check.Target()
+	target := t.target()
 	switch {
 	case target.Connect != "" && (t.from == "" || t.from == "explicit"):
 		return []reconcile.Way{{Kind: "explicit", Address: target.Connect}}, nil
@@ -38,6 +38,14 @@ func (t *try) ways(ctx context.Context, fallback *reconcile.Way) ([]reconcile.Wa
 	return location.Ways, nil
 }
 
+// target is where the probe connects to.
+func (t *try) target() spec.Target {
+	if r := t.check.Route; r != nil {
+		return r.Traefik
+	}
+	return t.check.Target()
+}
+
 func (t *try) locate(ctx context.Context, target spec.Target) (reconcile.Location, *finding) {
 	name := t.serviceName()
 	var f finding
@@ -47,7 +55,7 @@ func (t *try) locate(ctx context.Context, target spec.Target) (reconcile.Locatio
 		return reconcile.Location{}, &f
 	}
 	location, err := t.prober.Locator.Locate(ctx, name, target.Port)
-	t.release = location.Release
+	t.release, t.running = location.Release, location.Running
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		f = interrupted()
@@ -89,9 +97,11 @@ var openings = map[string]string{
 	"bridge":    "Run swarmward on the node that runs a task of the service, in the host's network.",
 }
 
-// serviceName is the full name of the check's service.
-func (t *try) serviceName() string {
-	key := t.check.Target().Service
+// serviceName is the full name of the service that the probe connects to.
+func (t *try) serviceName() string { return t.fullName(t.target().Service) }
+
+// fullName is the name in the Swarm of a service of the stack.
+func (t *try) fullName(key string) string {
 	if s, ok := t.stack.Service(key); ok && s.Spec.Name != "" {
 		return s.Spec.Name
 	}

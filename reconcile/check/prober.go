@@ -115,13 +115,15 @@ func (t *try) run(ctx context.Context) finding {
 		return t.redis(ctx, *t.check.Redis)
 	case t.check.Centrifugo != nil:
 		return t.centrifugo(ctx, *t.check.Centrifugo)
+	case t.check.Route != nil:
+		return t.route(ctx, *t.check.Route)
 	case t.check.HTTP != nil:
 		return t.http(ctx, *t.check.HTTP)
 	case t.check.TCP != nil:
 		return t.tcp(ctx, *t.check.TCP)
 	}
 	return unknown(ReasonInvalid, "The check is of no known kind.",
-		"Give it one of redis, centrifugo, http and tcp.")
+		"Give it one of redis, centrifugo, route, http and tcp.")
 }
 
 // credential is the content of the secret that a check uses, without the line

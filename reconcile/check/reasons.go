@@ -50,15 +50,38 @@ const (
 
 // Reasons of the centrifugo probe; all of them failures.
 const (
-	ReasonNotCentrifugo   reconcile.Reason = "not_centrifugo"   // something else answers
-	ReasonHealthDisabled  reconcile.Reason = "health_disabled"  // the API works, /health is off
-	ReasonKeyRefused      reconcile.Reason = "key_refused"      // 401: wrong API key, or the server has none
-	ReasonAPIError        reconcile.Reason = "api_error"        // the API answers with an error
-	ReasonWrongGeneration reconcile.Reason = "wrong_generation" // the service's environment is written for another major version
+	ReasonNotCentrifugo   reconcile.Reason = "not_centrifugo"    // something else answers
+	ReasonHealthDisabled  reconcile.Reason = "health_disabled"   // the API works, /health is off
+	ReasonKeyRefused      reconcile.Reason = "key_refused"       // 401: another API key than the server's
+	ReasonKeyMissing      reconcile.Reason = "key_missing"       // 401, and the spec gives the server no key
+	ReasonAcceptsAnyKey   reconcile.Reason = "accepts_any_key"   // the API answers whoever asks
+	ReasonAPIError        reconcile.Reason = "api_error"         // the API answers with an error
+	ReasonEngineDown      reconcile.Reason = "engine_down"       // the API answers, and cannot publish: its Redis is away
+	ReasonNodesMissing    reconcile.Reason = "nodes_missing"     // fewer nodes know one another than tasks run
+	ReasonNoWebsocket     reconcile.Reason = "no_websocket"      // no websocket at /connection/websocket
+	ReasonOriginRefused   reconcile.Reason = "origin_refused"    // the websocket refuses pages of the check's origin
+	ReasonTokenRefused    reconcile.Reason = "token_refused"     // a token signed with the spec's secret is refused
+	ReasonAcceptsBadToken reconcile.Reason = "accepts_bad_token" // a token signed with another secret is taken
+	ReasonWrongGeneration reconcile.Reason = "wrong_generation"  // the service's environment is written for another major version
 )
 
-// Reasons of the http probe; all of them failures. The centrifugo probe shares
-// bad_status for what a proxy in front of it answers.
+// Reasons of the route probe; all of them failures. That Traefik cannot be
+// reached is refused, unreachable or timeout, as everywhere.
+const (
+	ReasonNoRouter             reconcile.Reason = "no_router"             // Traefik's 404: no router for this host and path
+	ReasonNoServers            reconcile.Reason = "no_servers"            // 503: a router, and no server behind it
+	ReasonBadGateway           reconcile.Reason = "bad_gateway"           // 502: nothing listens where the router leads
+	ReasonGatewayTimeout       reconcile.Reason = "gateway_timeout"       // 504, or no answer at all
+	ReasonDefaultCertificate   reconcile.Reason = "default_certificate"   // Traefik's own, made for want of a real one
+	ReasonCertificateUntrusted reconcile.Reason = "certificate_untrusted" // expired, for another name, or signed by a stranger
+	ReasonCertificateExpiring  reconcile.Reason = "certificate_expiring"  // valid, and not for long
+	ReasonRedirectLoop         reconcile.Reason = "redirect_loop"         // redirects that come back to where they began
+	ReasonWrongBackend         reconcile.Reason = "wrong_backend"         // 200, and not what this service says
+	ReasonExposed              reconcile.Reason = "exposed"               // a path that must not answer does
+)
+
+// Reasons of the http probe; all of them failures. The centrifugo and route probes
+// share those that fit what they met.
 const (
 	ReasonBadStatus reconcile.Reason = "bad_status" // another status than expected
 	ReasonBadBody   reconcile.Reason = "bad_body"   // another body than expected
