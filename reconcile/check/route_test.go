@@ -1,0 +1,372 @@
+package check_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/swarm"
+
+	"github.com/swarmward/swarmward/reconcile/check"
+	"github.com/swarmward/swarmward/reconcile/check/redistest"
+	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/standin"
+	"github.com/swarmward/swarmward/spec"
+)
+
+const site = "centrifugo.whatrack.com"
+
+// gate is a Traefik with a certificate for the site from an authority that the
+// stack knows as its config ca, and what routers lead to.
+type gate struct {
+	traefik    standin.Traefik
+	authority  *standin.Authority
+	centrifugo string // address of one with everything on
+}
+
+func newGate(t *testing.T) *gate {
+	t.Helper()
+	g := &gate{centrifugo: centrifugo(t, configured())}
+	var err error
+	if g.authority, err = standin.NewAuthority("the company's authority"); err != nil {
+		t.Fatal(err)
+	}
+	if g.traefik.Default, err = standin.DefaultCertificate(); err != nil {
+		t.Fatal(err)
+	}
+	g.certify(t, g.authority, site, 60*24*time.Hour)
+	return g
+}
+
+// certify gives Traefik a certificate that it serves for the site.
+func (g *gate) certify(t *testing.T, by *standin.Authority, name string, life time.Duration) {
+	t.Helper()
+	c, err := by.Issue(name, time.Now().Add(life))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.traefik.Certificates = map[string]tls.Certificate{site: c}
+}
+
+// open opens Traefik's TLS entrypoint and returns a check of the site there.
+func (g *gate) open(t *testing.T) trial {
+	t.Helper()
+	server := httptest.NewUnstartedServer(&g.traefik)
+	server.TLS = g.traefik.TLS()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return g.check(server.Listener.Addr().String())
+}
+
+func (g *gate) check(address string) trial {
+	x := trial{stack: stack(), check: spec.Check{Timeout: 20 * time.Second, Route: &spec.RouteCheck{
+		URL: "https://" + site + "/health", Service: "centrifugo", Traefik: spec.Target{Connect: address},
+		Body: "{}", CertificateDays: 14, CA: spec.Content{Config: "ca"},
+	}}}
+	x.stack.Configs = []spec.Config{{Key: "ca", Spec: swarm.ConfigSpec{Data: g.authority.PEM()}}}
+	x.label("traefik.http.routers.centrifugo.rule", "Host(`"+site+"`) && (PathPrefix(`/connection`) || Path(`/health`))")
+	return x
+}
+
+func (x trial) label(name, value string) {
+	labels := &x.stack.Services[0].Spec.Labels
+	if *labels == nil {
+		*labels = map[string]string{}
+	}
+	(*labels)[name] = value
+}
+
+// silent takes connections and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+		}
+	}()
+	return l.Addr().String()
+}
+
+// page is a server that says something else than Centrifugo.
+func page(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<h1>It works!</h1> "+apiKey)
+	}))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+func routeRows() []probeRow {
+	// to is a row with routers for the site that lead where lead says.
+	to := func(lead func(*testing.T, *gate) []standin.Router, edit func(*spec.RouteCheck)) func(*testing.T) trial {
+		return func(t *testing.T) trial {
+			g := newGate(t)
+			g.traefik.Routers = lead(t, g)
+			x := g.open(t)
+			if edit != nil {
+				edit(x.check.Route)
+			}
+			return x
+		}
+	}
+	health := func(_ *testing.T, g *gate) []standin.Router {
+		return []standin.Router{{Name: "centrifugo", Host: site, Prefix: "/health", Backend: g.centrifugo}}
+	}
+	guard := func(r standin.Router) func(*testing.T, *gate) []standin.Router {
+		return func(t *testing.T, g *gate) []standin.Router {
+			r.Name, r.Host, r.Backend = "private", site, g.centrifugo
+			all := health(t, g)
+			for _, prefix := range []string{"/admin", "/api"} {
+				r.Prefix = prefix
+				all = append(all, r)
+			}
+			return all
+		}
+	}
+	everything := func(_ *testing.T, g *gate) []standin.Router {
+		return []standin.Router{{Name: "centrifugo", Host: site, Backend: g.centrifugo}}
+	}
+	backend := func(b func(*testing.T) string) func(*testing.T, *gate) []standin.Router {
+		return func(t *testing.T, _ *gate) []standin.Router {
+			return []standin.Router{{Name: "centrifugo", Host: site, Backend: b(t)}}
+		}
+	}
+	redirect := func(where string) func(*testing.T, *gate) []standin.Router {
+		return func(t *testing.T, g *gate) []standin.Router {
+			return append(health(t, g), standin.Router{Name: "away", Host: site, Prefix: "/healthy", Redirect: where})
+		}
+	}
+	refuse := func(paths ...string) func(*spec.RouteCheck) {
+		return func(c *spec.RouteCheck) { c.Refuse = paths }
+	}
+	at := func(path string) func(*spec.RouteCheck) {
+		return func(c *spec.RouteCheck) { c.URL = "https://" + site + path }
+	}
+	certified := func(by func(*testing.T, *gate) *standin.Authority, name string, life time.Duration) func(*testing.T) trial {
+		return func(t *testing.T) trial {
+			g := newGate(t)
+			g.certify(t, by(t, g), name, life)
+			g.traefik.Routers = health(t, g)
+			return g.open(t)
+		}
+	}
+	own := func(_ *testing.T, g *gate) *standin.Authority { return g.authority }
+	nothing := func(*testing.T, *gate) []standin.Router { return nil }
+
+	return []probeRow{
+		{"works", to(health, nil), "passed", "Traefik leads https://" + site + "/health to the service, which answers as expected; its certificate is valid until 20"},
+		{"works, without TLS", func(t *testing.T) trial {
+			g := newGate(t)
+			g.traefik.Routers = health(t, g)
+			server := httptest.NewServer(&g.traefik)
+			t.Cleanup(server.Close)
+			x := g.check(server.Listener.Addr().String())
+			x.check.Route.URL = "http://" + strings.ToUpper(site) + "/health"
+			return x
+		}, "passed", "answers as expected."},
+		{"a part of the body", to(everything, func(c *spec.RouteCheck) {
+			c.URL, c.Body, c.Contains = "https://"+site+"/admin/", "", "Centrifugo admin"
+		}), "passed", ""},
+		{"a redirect on the site", to(redirect("/health"), at("/healthy")), "passed", ""},
+		{"closed by an allow list", to(guard(standin.Router{Deny: true}), refuse("/admin", "/api")), "passed", "refused: /admin, /api."},
+		{"closed by a password", to(guard(standin.Router{Login: true}), refuse("/admin", "/api")), "passed", ""},
+		{"closed for want of a router", to(health, refuse("/admin", "/api")), "passed", ""},
+		{"closed by a way to a login page", to(guard(standin.Router{Redirect: "https://login.whatrack.com/"}), refuse("/admin")), "passed", ""},
+
+		{"nothing listens", func(t *testing.T) trial { return newGate(t).check(redistest.Unused(t)) }, "failed refused", ""},
+		{"not TLS", func(t *testing.T) trial { return newGate(t).check(page(t)) }, "failed tls_error", "does not speak TLS"},
+		{"not HTTP", func(t *testing.T) trial {
+			x := newGate(t).check(talker(t, "SSH-2.0-OpenSSH_9.2\r\n"))
+			x.check.Route.URL = "http://" + site + "/health"
+			return x
+		}, "failed not_http", ""},
+		{"nothing behind the port", func(t *testing.T) trial {
+			x := newGate(t).check(talker(t, ""))
+			x.check.Route.URL = "http://" + site + "/health"
+			return x
+		}, "failed closed", ""},
+		{"no router", to(nothing, nil), "failed no_router", "swarmward validate"},
+		{"no router, and so no certificate", func(t *testing.T) trial {
+			g := newGate(t)
+			g.traefik.Certificates = nil
+			return g.open(t)
+		}, "failed no_router", "with its default certificate"},
+		{"a router for another host", func(t *testing.T) trial {
+			g := newGate(t)
+			g.traefik.Routers = []standin.Router{{Name: "centrifugo", Host: "old.whatrack.com", Backend: g.centrifugo}}
+			x := g.open(t)
+			x.label("traefik.http.routers.centrifugo.rule", "Host(`old.whatrack.com`)")
+			return x
+		}, "failed no_router", "traefik.http.routers.centrifugo.rule says Host(`old.whatrack.com`), the check asks for " + site},
+		{"a router for another path", func(t *testing.T) trial {
+			x := to(nothing, nil)(t)
+			x.label("traefik.http.routers.centrifugo.rule", "Host(`"+site+"`) && PathPrefix(`/connection`)")
+			return x
+		}, "failed no_router", "traefik.http.routers.centrifugo.rule does not admit the path /health"},
+		{"a label that Traefik does not know", func(t *testing.T) trial {
+			x := to(nothing, nil)(t)
+			x.label("traefik.http.routers.centrifugo.ruel", "Host(`"+site+"`)")
+			return x
+		}, "failed no_router", "Traefik cannot read the labels, and drops the service"},
+		{"no label at all", func(t *testing.T) trial {
+			x := to(nothing, nil)(t)
+			x.stack.Services[0].Spec.Labels = nil
+			return x
+		}, "failed no_router", "Service whatrack_centrifugo has no router among its labels"},
+		{"a router that Traefik has disabled", func(t *testing.T) trial {
+			x := newGate(t)
+			x.traefik.Routers = []standin.Router{{Name: "centrifugo", Host: site, Error: `entryPoint "websecur" doesn't exist`, Backend: x.centrifugo}}
+			trial := x.open(t)
+			api := httptest.NewServer(x.traefik.API())
+			t.Cleanup(api.Close)
+			trial.check.Route.API = api.URL
+			return trial
+		}, "failed no_router", `Traefik says of router "centrifugo@swarm", which is "disabled": "entryPoint \"websecur\" doesn't exist".`},
+		{"a Traefik that knows of no router", func(t *testing.T) trial {
+			x := to(nothing, nil)(t)
+			api := httptest.NewServer((&standin.Traefik{}).API())
+			t.Cleanup(api.Close)
+			x.check.Route.API = api.URL
+			return x
+		}, "failed no_router", "Traefik says that it has no router for " + site},
+		{"a Traefik that does not say why", func(t *testing.T) trial {
+			x := to(nothing, nil)(t)
+			x.check.Route.API = "http://" + redistest.Unused(t)
+			return x
+		}, "failed no_router", "could not be asked why: connection refused"},
+		{"a service without such a page", to(everything, at("/nothing")), "failed no_router", "or what is behind it has no such page"},
+		{"no server", to(backend(func(*testing.T) string { return "" }), nil), "failed no_servers", "whatrack_centrifugo"},
+		{"nothing listens behind the router", to(backend(func(t *testing.T) string { return redistest.Unused(t) }), nil), "failed bad_gateway", "loadbalancer.server.port"},
+		{"a backend that is silent, with a response timeout", func(t *testing.T) trial {
+			g := newGate(t)
+			g.traefik.ResponseTimeout = 50 * time.Millisecond
+			g.traefik.Routers = backend(silent)(t, g)
+			return g.open(t)
+		}, "failed gateway_timeout", "504"},
+		{"a backend that is silent", func(t *testing.T) trial {
+			x := to(backend(silent), nil)(t)
+			x.check.Timeout = 2 * time.Second
+			return x
+		}, "failed gateway_timeout", "no answer came within 2s"},
+		{"the default certificate", func(t *testing.T) trial {
+			g := newGate(t)
+			g.traefik.Certificates, g.traefik.Routers = nil, health(t, g)
+			return g.open(t)
+		}, "failed default_certificate", "tls.certresolver"},
+		{"an authority that nobody knows", certified(func(t *testing.T, _ *gate) *standin.Authority {
+			other, err := standin.NewAuthority("another")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return other
+		}, site, 60*24*time.Hour), "failed certificate_untrusted", "nobody known here has signed it"},
+		{"a certificate for another name", certified(own, "other.whatrack.com", 60*24*time.Hour), "failed certificate_untrusted", "it is for other.whatrack.com, not for " + site},
+		{"an expired certificate", certified(own, site, -24*time.Hour), "failed certificate_untrusted", "it expired on 20"},
+		{"a certificate that ends soon", certified(own, site, 10*24*time.Hour), "failed certificate_expiring", "in less than 14 days"},
+		{"a certificate that ends soon enough", func(t *testing.T) trial {
+			x := certified(own, site, 10*24*time.Hour)(t)
+			x.check.Route.CertificateDays = 7
+			return x
+		}, "passed", ""},
+		{"a redirect to itself", to(redirect("/healthy"), at("/healthy")), "failed redirect_loop", ""},
+		{"redirects in a circle", to(func(*testing.T, *gate) []standin.Router {
+			return []standin.Router{{Host: site, Prefix: "/a", Redirect: "/b"}, {Host: site, Prefix: "/b", Redirect: "https://" + site + "/a"}}
+		}, at("/a")), "failed redirect_loop", "at last from https://" + site + "/b"},
+		{"a redirect to elsewhere", to(redirect("http://"+site+"/health"), at("/healthy")), "failed bad_status", "301 instead of 200"},
+		{"a middleware that refuses", to(guard(standin.Router{Deny: true}), at("/admin/")), "failed bad_status", "403 instead of 200"},
+		{"another service", to(backend(page), nil), "failed wrong_backend", "It works!"},
+		{"another service, without TLS to look at", to(backend(page), func(c *spec.RouteCheck) { c.Body, c.Contains = "", "uptime" }), "failed wrong_backend", ""},
+		{"the admin panel for everybody", to(everything, refuse("/admin")), "failed exposed", "https://" + site + "/admin/ answers to whoever asks, with 200: /admin must be refused."},
+		{"the API for everybody", to(everything, refuse("/api")), "failed exposed", "/api/info answers to whoever asks, with 405"},
+		{"an authority that is not known here", to(health, func(c *spec.RouteCheck) { c.CA = spec.Content{Secret: "external"} }), "unknown credential_unavailable", "secret external"},
+		{"an authority without a certificate", to(health, func(c *spec.RouteCheck) { c.CA = spec.Content{Secret: "api_key"} }), "unknown invalid", ""},
+		{"no url", to(health, func(c *spec.RouteCheck) { c.URL = "centrifugo" }), "unknown invalid", ""},
+	}
+}
+
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	for _, row := range routeRows() {
+		t.Run(row.name, row.run)
+	}
+}
+
+// Without ca: the prober's own authorities count, and where the spec does not
+// say where Traefik is, the URL does.
+func TestRouteWithoutAddress(t *testing.T) {
+	g := newGate(t)
+	c, err := g.authority.Issue("localhost", time.Now().AddDate(1, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.traefik.Certificates = map[string]tls.Certificate{"localhost": c}
+	g.traefik.Routers = []standin.Router{{Host: "localhost", Backend: g.centrifugo}}
+	x := g.open(t)
+	_, port, _ := net.SplitHostPort(x.check.Route.Traefik.Connect)
+	x.check.Route.Traefik, x.check.Route.CA = spec.Target{}, spec.Content{}
+	x.check.Route.URL = "https://localhost:" + port + "/health"
+	x.prober = check.Prober{RootCAs: x509.NewCertPool()}
+	x.prober.RootCAs.AddCert(g.authority.Certificate)
+	r := probe(t, x.prober, x.stack, x.check)
+	if got := outcome(r); got != "passed via direct localhost:"+port {
+		t.Errorf("got %s: %s", got, r.Message)
+	}
+}
+
+// Every reason that is these probes' own has a row in which it is made for real.
+func TestEveryReasonIsProvoked(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "reasons.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for probe, rows := range map[string][]probeRow{"centrifugo": centrifugoRows(), "route": routeRows()} {
+		var provoked []string
+		for _, row := range rows {
+			if _, reason, ok := strings.Cut(row.want, " "); ok {
+				provoked = append(provoked, reason)
+			}
+		}
+		own := 0
+		for _, d := range file.Decls {
+			g, ok := d.(*ast.GenDecl)
+			if !ok || !strings.HasPrefix(g.Doc.Text(), "Reasons of the "+probe+" probe") {
+				continue
+			}
+			for _, s := range g.Specs {
+				own++
+				reason, err := strconv.Unquote(s.(*ast.ValueSpec).Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Contains(provoked, reason) {
+					t.Errorf("no row provokes %s", reason)
+				}
+			}
+		}
+		if own < 10 {
+			t.Errorf("only %d reasons of the %s probe found", own, probe)
+		}
+	}
+}
