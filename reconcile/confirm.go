@@ -8,19 +8,24 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
-// refusals are the reasons that say a credential is not what the server takes.
-var refusals = []Reason{"auth_failed", "key_refused"}
+// credential is a secret of the stack that a check proves when it passes.
+type credential struct {
+	secret  string
+	refused Reason // says that it is not what the server takes
+}
 
-// credentials are the secrets of the stack that a check proves when it passes.
-func credentials(c spec.Check) []string {
-	var out []string
-	if c.Redis != nil && c.Redis.Password.Secret != "" {
-		out = append(out, c.Redis.Password.Secret)
+func credentials(c spec.Check) []credential {
+	var all []credential
+	if c.Redis != nil {
+		all = append(all, credential{c.Redis.Password.Secret, "auth_failed"})
 	}
-	if c.Centrifugo != nil && c.Centrifugo.APIKey.Secret != "" {
-		out = append(out, c.Centrifugo.APIKey.Secret)
+	if c.Centrifugo != nil {
+		all = append(all, credential{c.Centrifugo.APIKey.Secret, "key_refused"})
+		if !c.Centrifugo.SkipWebsocket {
+			all = append(all, credential{c.Centrifugo.TokenSecret.Secret, "token_refused"})
+		}
 	}
-	return out
+	return keepOf(all, func(c credential) bool { return c.secret != "" })
 }
 
 // confirm takes the mark off adopted secrets that a check has now proved to be
@@ -32,12 +37,12 @@ func (p *pass) confirm(ctx context.Context) {
 			return
 		}
 		res := &p.out.Checks[i]
-		for _, key := range credentials(c) {
-			switch {
+		for _, used := range credentials(c) {
+			switch key := used.secret; {
 			case !p.unverified(key):
 			case res.Status == CheckPassed && proves(c):
 				proved[key] = true
-			case slices.Contains(refusals, res.Reason):
+			case res.Reason == used.refused:
 				res.Remedy += fmt.Sprintf(" Secret %s was there before swarmward and holds something else than the spec says: `swarmward apply --rotate %s` replaces it by the spec's.", key, key)
 			}
 		}

@@ -17,9 +17,13 @@ import (
 func (l *Loop) checks(stack *spec.Stack) []spec.Check {
 	var out []spec.Check
 	for _, c := range stack.Settings.Checks {
-		if !l.DryRun || !c.Writes() {
-			out = append(out, c)
+		if l.DryRun {
+			var reads bool
+			if c, reads = c.ReadOnly(); !reads {
+				continue
+			}
 		}
+		out = append(out, c)
 	}
 	return out
 }

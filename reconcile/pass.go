@@ -164,6 +164,9 @@ func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, s
 	started := time.Now()
 	p := newPass(r, stack, plan)
 	p.since = seen.At
+	own := *r
+	own.Prober = relabelled{r.Prober, p}
+	p.Reconciler = &own
 	if p.idle = !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Write != nil }); p.idle {
 		p.watch.seen, p.watch.at = seen, started
 	}
@@ -182,7 +185,7 @@ func newPass(r *Reconciler, stack *spec.Stack, plan *Plan) *pass {
 	return &pass{
 		Reconciler: r, stack: stack, plan: plan, redact: Redactor(stack), watch: newWatch(r.Engine, stack),
 		out:     &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: plan, Verdicts: map[string]Verdict{}},
-		written: map[string]bool{}, journal: cmp.Or(r.Journal, &Journal{}),
+		written: map[string]bool{}, labels: map[string]time.Time{}, journal: cmp.Or(r.Journal, &Journal{}),
 	}
 }
 
@@ -209,6 +212,7 @@ type pass struct {
 	errs    []error
 	written map[string]bool        // services, by name; adopting one is no write of its tasks
 	gated   map[string]CheckResult // checks that ran as gates, by name
+	labels  map[string]time.Time   // when this pass changed those of a service, by its name
 }
 
 func (p *pass) report(e Event) {
@@ -230,6 +234,9 @@ func (p *pass) result(c Change, err error) {
 	p.out.Applied = append(p.out.Applied, Applied{c, err})
 	if c.Kind == KindService && c.Action != ActionAdopt && err == nil {
 		p.written[c.Object] = true
+	}
+	if err == nil && relabels(c) {
+		p.labels[c.Object] = time.Now()
 	}
 	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMoved) {
 		p.errs = append(p.errs, fmt.Errorf("%s: %w", subject(c), err))

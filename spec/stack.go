@@ -157,10 +157,6 @@ func (c Check) Kind() string {
 	return ""
 }
 
-// Writes tells whether trying the check leaves something behind, if only for a
-// moment.
-func (c Check) Writes() bool { return c.Redis != nil }
-
 // Target is where a check connects to: a port of a service of this stack, or
 // an explicit host:port in Connect, which wins.
 type Target struct {

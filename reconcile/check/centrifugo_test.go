@@ -248,7 +248,7 @@ func centrifugoRows() []probeRow {
 			x := clientOf(centrifugo(t, configured()))
 			x.prober.Now = func() time.Time { return time.Now().Add(-time.Hour) }
 			return x
-		}, "failed token_refused", "clocks"},
+		}, "failed clocks_differ", "clocks"},
 		{"a token that anybody made", on(with(func(c *standin.Config) { c.Client.SkipSignature = true }), nil), "failed accepts_bad_token", "insecure_skip_token_signature_verify"},
 		{"a key that is not known here", on(configured(), func(c *spec.CentrifugoCheck) { c.APIKey.Secret = "external" }), "unknown credential_unavailable", "secret external"},
 		{"a token secret that is not known here", on(configured(), func(c *spec.CentrifugoCheck) { c.TokenSecret.Secret = "external" }), "unknown credential_unavailable", ""},

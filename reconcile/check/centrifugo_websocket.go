@@ -139,7 +139,7 @@ func (t *try) judgeWebsocket(ctx context.Context, c spec.CentrifugoCheck, s sock
 	case !s.token:
 		return nil
 	case s.good.code == errorTokenExpired:
-		f = failed(ReasonTokenRefused, fmt.Sprintf("%s calls a token expired that is valid for %s more.", at, tokenLife),
+		f = failed(ReasonClocksDiffer, fmt.Sprintf("%s calls a token expired that is valid for %s more.", at, tokenLife),
 			"Set the clocks of this machine and of Centrifugo's node: they differ.")
 	case !s.good.in:
 		f = failed(ReasonTokenRefused, fmt.Sprintf("%s refuses a token signed with secret %s, with %s.", at, secret, refusal(s.good.code)),

@@ -251,6 +251,8 @@ func TestSilence(t *testing.T) {
 		{TCP: &spec.TCPCheck{Target: silent, Expect: "220 "}},
 		{TCP: &spec.TCPCheck{Target: silent, TLS: &spec.TLS{}}},
 		{Centrifugo: &spec.CentrifugoCheck{Target: silent, APIKey: spec.Credential{Secret: "api_key"}}},
+		{Route: &spec.RouteCheck{URL: "http://www.example.com/", Traefik: silent, Body: "{}", Refuse: []string{"/admin"}}},
+		{Route: &spec.RouteCheck{URL: "https://www.example.com/", Traefik: silent, Body: "{}"}},
 		{HTTP: &spec.HTTPCheck{Target: silent, URL: "http://www.example.com/"}},
 		{HTTP: &spec.HTTPCheck{Target: silent, URL: "https://www.example.com/"}},
 	} {
@@ -271,7 +273,11 @@ func TestSilence(t *testing.T) {
 				}}
 				start := time.Now()
 				r := probe(t, p, stack(), c)
-				if got := outcome(r); got != "failed timeout via explicit 10.0.0.1:1" {
+				want := "failed timeout via explicit 10.0.0.1:1"
+				if c.Route != nil { // Traefik is there, and what it leads to says nothing
+					want = "failed gateway_timeout via explicit 10.0.0.1:1"
+				}
+				if got := outcome(r); got != want {
 					t.Errorf("got %s (%s)", got, r.Message)
 				}
 				if took := time.Since(start); took > 3*time.Second {

@@ -61,6 +61,7 @@ const (
 	ReasonNoWebsocket     reconcile.Reason = "no_websocket"      // no websocket at /connection/websocket
 	ReasonOriginRefused   reconcile.Reason = "origin_refused"    // the websocket refuses pages of the check's origin
 	ReasonTokenRefused    reconcile.Reason = "token_refused"     // a token signed with the spec's secret is refused
+	ReasonClocksDiffer    reconcile.Reason = "clocks_differ"     // a token made just now is called expired
 	ReasonAcceptsBadToken reconcile.Reason = "accepts_bad_token" // a token signed with another secret is taken
 	ReasonWrongGeneration reconcile.Reason = "wrong_generation"  // the service's environment is written for another major version
 )

@@ -91,7 +91,7 @@ func (t *try) page(ctx context.Context, conn net.Conn, u *url.URL) (*tlsSession,
 	}
 	var session *tlsSession
 	if u.Scheme == "https" {
-		if session, err = t.anySession(ctx, conn, u.Hostname()); err != nil {
+		if session, err = t.secure(ctx, conn, u.Hostname()); err != nil {
 			return nil, answer{}, err
 		}
 		conn = session.Conn

@@ -52,9 +52,9 @@ type tlsSession struct {
 
 func (s *tlsSession) leaf() *x509.Certificate { return s.chain[0] }
 
-// anySession makes one with whoever answers: which certificate it was, and
+// secure makes a session with whoever answers: which certificate it was, and
 // what is wrong with it, is a part of the finding. Nothing secret is sent.
-func (t *try) anySession(ctx context.Context, conn net.Conn, name string) (*tlsSession, error) {
+func (t *try) secure(ctx context.Context, conn net.Conn, name string) (*tlsSession, error) {
 	secure := tls.Client(conn, &tls.Config{ServerName: name, InsecureSkipVerify: true})
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, err

@@ -93,14 +93,18 @@ func (s *Server) redis(w http.ResponseWriter, r *http.Request) {
 func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("check")
 	stack, c, ok := s.find(r, func(c spec.Check) bool { return c.Name == name })
+	readable := true
+	if ok && s.ReadOnly {
+		c, readable = c.ReadOnly()
+	}
 	switch {
 	case !ok:
 		reply(w, http.StatusNotFound, map[string]string{"error": "the spec has no check of that name, or no pass has been made yet"})
-	case s.ReadOnly && c.Writes():
+	case !readable:
 		reply(w, http.StatusForbidden, map[string]string{"error": "the check writes, which --dry-run does not"})
 	default:
 		res := s.probe(r.Context(), stack, c)
-		known := s.Board.result(stack.Name, c.Name)
+		known := s.Board.result(stack.Name, name)
 		if res.State = known.State; res.Status == reconcile.CheckFailed {
 			res.Diagnosis = known.Diagnosis
 		}
