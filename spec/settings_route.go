@@ -27,7 +27,7 @@ func (d *decoder) route(s *setting, path string) *RouteCheck {
 			return err == nil && u.Scheme == "http" && u.Host != "" && u.User == nil
 		}),
 	})
-	if s.node.Kind != yaml.MappingNode {
+	if s.node.Kind != yaml.MappingNode && !s.isNull() {
 		return &c
 	}
 	if s.field("url") == nil {
