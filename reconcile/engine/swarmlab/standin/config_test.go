@@ -99,6 +99,35 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 	}
 }
 
+// Generation 5 has flat keys, and ignores those of generation 6.
+func TestLoad5(t *testing.T) {
+	file := write(t, "config.json", `{"api_key": "from-file", "token_hmac_secret_key": "t", "allowed_origins": ["https://a", "https://b"],
+		"health": true, "admin": true, "engine": "redis", "redis_address": "redis:6379", "port": 9000, "http_api": {"key": "other"}}`)
+	env := map[string]string{"CENTRIFUGO_API_KEY": "from-environment", "CENTRIFUGO_HEALTH_ENABLED": "false", "CENTRIFUGO_HTTP_SERVER_PORT": "1"}
+	got, found, err := standin.Load5(file, func(name string) string { return env[name] })
+	if err != nil || !found {
+		t.Fatal(found, err)
+	}
+	var want standin.Config
+	want.Version = standin.Version5
+	want.HTTPServer.Port = 9000
+	want.HTTPAPI.Key = "from-environment"
+	want.Client.Token.HMACSecretKey = "t"
+	want.Client.AllowedOrigins = []string{"https://a", "https://b"}
+	want.Health.Enabled, want.Admin.Enabled = true, true
+	want.Engine.Type, want.Engine.Redis.Address = "redis", "redis:6379"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	none := func(string) string { return "" }
+	if _, found, err := standin.Load5(filepath.Join(t.TempDir(), "config.json"), none); err != nil || found {
+		t.Errorf("a missing file: found %v, error %v", found, err)
+	}
+	if _, _, err := standin.Load5(write(t, "config.json", `{"port": "x"}`), none); err == nil {
+		t.Error("a port that is no number was taken")
+	}
+}
+
 func TestLoadBadFiles(t *testing.T) {
 	none := func(string) string { return "" }
 	if _, found, err := standin.Load(filepath.Join(t.TempDir(), "config.json"), none); err != nil || found {

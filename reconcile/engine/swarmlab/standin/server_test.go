@@ -81,6 +81,12 @@ func TestRoutes(t *testing.T) {
 	rootAdmin := full()
 	rootAdmin.Admin.HandlerPrefix = ""
 	root := serve(t, rootAdmin)
+	var open standin.Config
+	open.HTTPAPI.Insecure = true
+	anybody := serve(t, open)
+	var off standin.Config
+	off.HTTPAPI.Disabled, off.WebSocket.Disabled = true, true
+	nothing := serve(t, off)
 	key, wrong := "X-API-Key: "+apiKey, "X-API-Key: guess"
 	publish := `{"channel":"news","data":{"a":1}}`
 
@@ -103,6 +109,9 @@ func TestRoutes(t *testing.T) {
 		{"info without key", all, "POST", "/api/info", "{}", nil, 401, ""},
 		{"info with a wrong key", all, "POST", "/api/info", "{}", []string{wrong}, 401, ""},
 		{"info where no key is configured", bare, "POST", "/api/info", "{}", []string{key}, 401, ""},
+		{"info for anybody", anybody, "POST", "/api/info", "{}", nil, 200, `{"result":…`},
+		{"an API switched off", nothing, "POST", "/api/info", "{}", []string{key}, 404, notFound},
+		{"a websocket switched off", nothing, "GET", "/connection/websocket", "", nil, 404, notFound},
 		{"an empty key is no key", bare, "POST", "/api/info", "{}", []string{"X-API-Key: "}, 401, ""},
 		{"publish", all, "POST", "/api/publish", publish, []string{key}, 200, `{"result":{}}`},
 		{"publish without channel", all, "POST", "/api/publish", "{}", []string{key}, 200, `{"error":{"code":107,"message":"bad request"}}`},
@@ -167,6 +176,9 @@ func connect(t *testing.T, server *httptest.Server, origin, token string) (*webs
 func TestWebsocketTokens(t *testing.T) {
 	server := serve(t, full())
 	bare := serve(t, standin.Config{})
+	trusting := full()
+	trusting.Client.SkipSignature = true
+	insecure := serve(t, trusting)
 	good := token(t, tokenSecret, time.Hour)
 	for _, tt := range []struct {
 		name          string
@@ -178,6 +190,8 @@ func TestWebsocketTokens(t *testing.T) {
 		{"allowed origin", server, "https://whatrack.com", good, `"connect":{"client":`},
 		{"other origin", server, "https://evil.example", good, "upgrade: 403"},
 		{"wrong secret", server, "", token(t, "another", time.Hour), "close 3500: invalid token"},
+		{"wrong secret where nobody looks", insecure, "", token(t, "another", time.Hour), `"connect":{"client":`},
+		{"expired where nobody looks", insecure, "", token(t, "another", -time.Hour), `"error":{"code":109,"message":"token expired"}`},
 		{"expired", server, "", token(t, tokenSecret, -time.Hour), `"error":{"code":109,"message":"token expired"}`},
 		{"none", server, "", "", "close 3501: bad request"},
 		{"no secret configured", bare, "", token(t, "", time.Hour), "close 3500: invalid token"},
