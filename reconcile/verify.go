@@ -267,7 +267,7 @@ func (p *pass) graceOf(_ context.Context, c spec.Check) time.Duration {
 	switch {
 	case bad:
 		return 0
-	case !p.wrote(s.Spec.Name).IsZero():
+	case p.unsettled(s):
 		return c.Grace
 	}
 	if seen := p.watch.last(); seen != nil {
