@@ -27,7 +27,7 @@ func (r Router) Admits(path string) bool { return r.expr.Expr == nil || r.expr.a
 func Routers(labels map[string]string) ([]Router, error) {
 	config, err := decodeTraefik(labels)
 	if err != nil {
-		return nil, errors.New("Traefik cannot read the labels, and drops the service")
+		return nil, errors.New("they are such that Traefik cannot read them, and drops the service")
 	}
 	if config.HTTP == nil {
 		return nil, nil

@@ -23,7 +23,7 @@ func TestRouters(t *testing.T) {
 			"traefik.http.routers.a.rule": "PathPrefix(`/a`)",
 		}, []string{"a", "b b.example c.example"}, ""},
 		{"no rule", map[string]string{"traefik.http.routers.a.entrypoints": "web"}, []string{"a"}, ""},
-		{"misspelt", map[string]string{"traefik.http.routers.a.ruel": "Host(`a`)"}, nil, "cannot read the labels"},
+		{"misspelt", map[string]string{"traefik.http.routers.a.ruel": "Host(`a`)"}, nil, "cannot read them"},
 		{"version 2", map[string]string{"traefik.http.routers.a.rule": "Host(`a`, `b`)"}, nil, "traefik.http.routers.a.rule: several values"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

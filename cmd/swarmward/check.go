@@ -17,7 +17,8 @@ func (a *app) checkCmd() *cobra.Command {
 		Use:   "check [NAME...]",
 		Short: "Run the checks alone",
 		Long: `Run the checks of the spec, or those named, and nothing else: nothing in the
-Swarm is changed. The redis check writes one key, which expires by itself.
+Swarm is changed. The redis check writes one key, which expires by itself, and
+the centrifugo check publishes to a channel where nobody is.
 
 The result is a table; what failed comes with a diagnosis: the tasks and their
 errors, the last log lines, recent changes, and commands to look closer.`,

@@ -229,7 +229,7 @@ func routeRows() []probeRow {
 			x := to(nothing, nil)(t)
 			x.label("traefik.http.routers.centrifugo.ruel", "Host(`"+site+"`)")
 			return x
-		}, "failed no_router", "Traefik cannot read the labels, and drops the service"},
+		}, "failed no_router", "they are such that Traefik cannot read them, and drops the service"},
 		{"no label at all", func(t *testing.T) trial {
 			x := to(nothing, nil)(t)
 			x.stack.Services[0].Spec.Labels = nil
