@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"go/ast"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/docker/docker/api/types/swarm"
 
+	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/check"
 	"github.com/swarmward/swarmward/reconcile/check/redistest"
 	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/standin"
@@ -332,6 +334,34 @@ func TestRouteWithoutAddress(t *testing.T) {
 	r := probe(t, x.prober, x.stack, x.check)
 	if got := outcome(r); got != "passed via direct localhost:"+port {
 		t.Errorf("got %s: %s", got, r.Message)
+	}
+}
+
+// A Traefik of the stack is located as every service is; the service whose route
+// it is, is not.
+func TestRouteThroughAServiceOfTheStack(t *testing.T) {
+	g := newGate(t)
+	g.traefik.Routers = []standin.Router{{Host: site, Backend: g.centrifugo}}
+	x := g.open(t)
+	address := x.check.Route.Traefik.Connect
+	x.check.Route.Traefik = spec.Target{Service: "traefik", Port: 443}
+	for _, tt := range []struct {
+		location reconcile.Location
+		want     string
+	}{
+		{reconcile.Location{Running: 1, Ways: []reconcile.Way{{Kind: "published", Address: address}}}, "passed via published " + address},
+		{reconcile.Location{}, "failed not_running"},
+		{reconcile.Location{Running: 1}, "unknown no_path"},
+	} {
+		x.prober.Locator = locatorFunc(func(_ context.Context, service string, port int) (reconcile.Location, error) {
+			if service != "whatrack_traefik" || port != 443 {
+				t.Errorf("asked for %s:%d", service, port)
+			}
+			return tt.location, nil
+		})
+		if got := outcome(probe(t, x.prober, x.stack, x.check)); got != tt.want {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
 	}
 }
 
