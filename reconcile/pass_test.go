@@ -367,17 +367,21 @@ func TestLoopDryRun(t *testing.T) {
 			DryRun: true,
 			Reconciler: &Reconciler{Engine: f, Prober: fakeProber(func(c spec.Check) CheckResult {
 				tried = append(tried, c.Name)
+				if c.Centrifugo != nil && !c.Centrifugo.SkipPublish {
+					t.Error("the centrifugo check may publish")
+				}
 				return passing(c)
 			})},
 			Load: func(context.Context) (*spec.Stack, error) {
 				s := pair()
-				s.Settings.Checks = append(s.Settings.Checks, spec.Check{Name: "writes", Redis: &spec.RedisCheck{}})
+				s.Settings.Checks = append(s.Settings.Checks, spec.Check{Name: "writes", Redis: &spec.RedisCheck{}},
+					spec.Check{Name: "publishes", Centrifugo: &spec.CentrifugoCheck{}})
 				return s, nil
 			},
 			Done: func(_ *spec.Stack, o *Outcome) { last = o },
 		}
 		l.Run(ctx, nil)
-		if len(f.writes) > 0 || !cmp.Equal(tried, []string{"back"}) {
+		if len(f.writes) > 0 || !cmp.Equal(slices.Sorted(slices.Values(tried)), []string{"back", "publishes"}) {
 			t.Errorf("wrote %v, tried %v", f.writes, tried)
 		}
 		if last == nil || last.Plan.Summary().Create != 5 {

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/swarmward/swarmward/spec"
 )
@@ -23,6 +24,7 @@ func TestGraceReachesDependants(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, s, tries := applied(t), pair(), 0
+				_ = pause(t.Context(), time.Hour) // nothing is young any more
 				r := &Reconciler{Engine: f, Prober: fakeProber(func(c spec.Check) CheckResult {
 					if tries++; tries < 5 {
 						return failing(c)

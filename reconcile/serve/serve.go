@@ -94,7 +94,7 @@ func (b *Board) entries() []entry {
 type Server struct {
 	Board  *Board
 	Prober reconcile.Prober
-	// ReadOnly: a check that writes (the redis round trip) is not tried.
+	// ReadOnly: what a check writes (the redis round trip, a publication) is left out.
 	ReadOnly bool
 	Log      *slog.Logger
 	probes   probes

@@ -170,7 +170,13 @@ func TestStates(t *testing.T) {
 }
 
 func TestWritesAreRefused(t *testing.T) {
-	s, get := server(t, redis(new("x"), reconcile.CheckPassed))
+	answer := redis(new("x"), reconcile.CheckPassed)
+	s, get := server(t, func(c spec.Check) reconcile.CheckResult {
+		if c.Centrifugo == nil || !c.Centrifugo.SkipPublish {
+			t.Errorf("check %s may write", c.Name)
+		}
+		return answer(c)
+	})
 	s.ReadOnly = true
 	s.Board.Post(whatrack(), &reconcile.Outcome{})
 	for path, want := range map[string]int{"/api/v1/health/redis": 403, "/api/v1/health/centrifugo": 200} {
