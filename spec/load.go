@@ -254,6 +254,9 @@ func (l *loading) revision(m *model) string {
 		if t := c.tls(); t != nil {
 			part("check "+c.Name, slices.Concat(t.CA.Data, t.Cert.Data))
 		}
+		if c.Route != nil {
+			part("check "+c.Name, c.Route.CA.Data)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.project.Services)) {
 		for _, f := range m.project.Services[name].EnvFiles {

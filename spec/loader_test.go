@@ -13,6 +13,32 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
+// Two authorities in PEM, valid until 2120.
+const (
+	authorityOne = `-----BEGIN CERTIFICATE-----
+MIIBUjCB+aADAgECAgEBMAoGCCqGSM49BAMCMBgxFjAUBgNVBAMTDWF1dGhvcml0
+eSBvbmUwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBgxFjAUBgNV
+BAMTDWF1dGhvcml0eSBvbmUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATEJw2B
+BzPBV0EDOO5MNzX0f5VPwKA3UC3VfurlpILLGG/VAUwG0xjvQUAlHmL9VQcKBVdh
+unfmlL0ww/2uyY4ZozIwMDAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBSgLbtj
+hjjs5RpVQC/D5URb5SXqYjAKBggqhkjOPQQDAgNIADBFAiAl0stbqMmhw60wH3L0
+Z5MDDkrwB2jiWByjqWCSF6aMkQIhAK68YXHSwo4EbYcrzU2OlnOZ3IPJmi13JPPX
+1zL9vFog
+-----END CERTIFICATE-----
+`
+	authorityTwo = `-----BEGIN CERTIFICATE-----
+MIIBUTCB+aADAgECAgEBMAoGCCqGSM49BAMCMBgxFjAUBgNVBAMTDWF1dGhvcml0
+eSB0d28wIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBgxFjAUBgNV
+BAMTDWF1dGhvcml0eSB0d28wWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAS59rWe
+yChM6xG9ZEoSaerw56i4P2za5cgSPWOaIGO7Q/nQJSbmSRppP9vZJrFSGZRrf+Gy
+1siwJagg46zn8uQEozIwMDAPBgNVHRMBAf8EBTADAQH/MB0GA1UdDgQWBBSheBQ/
+v4CFKrOpj9+OYHOgR5BwszAKBggqhkjOPQQDAgNHADBEAiAhjRNq3WNOtJgRWgwQ
+uFnv8iceNQnzDVBxlHRHDKNI2QIgQ04CvdSINcWw8RJmYzO2ORzzspuw/luvYI9C
+RiEnmF8=
+-----END CERTIFICATE-----
+`
+)
+
 // everyInput is a spec with an input of every kind, and for each file what it
 // may also hold. An empty text is a file that is not there.
 var everyInput = map[string][]string{
@@ -39,6 +65,10 @@ secrets:
 configs:
   file: {file: config.txt}
   text: {content: "tag ${TAG:-none}"}
+x-swarmward:
+  checks:
+    a: {tcp: {service: web, port: 1, tls: {ca: {file: ca.pem}}}}
+    b: {route: {url: "https://a.example/", body: up, ca: {file: route.pem}}}
 `, "services: {web: {image: web:2}}\n", "services: {web: {image: [wrong]}}\n"},
 	"over.yaml":         {"services: {web: {hostname: one}}\n", "services: {web: {hostname: '${HOST:-two}'}}\n"},
 	"sub/inner.yaml":    {"services: {sub: {image: 'sub:${SUB:-none}'}}\n", "services: {sub: {image: 'sub:1'}, sub2: {image: 'sub:2'}}\n", ""},
@@ -53,6 +83,8 @@ configs:
 	"secret.txt":        {"first", "second", ""},
 	"config.txt":        {"first", "second"},
 	"given.env":         {"TAG=given\nSECRET=given\n", "TAG=given\nSECRET=other\n"},
+	"ca.pem":            {authorityOne, authorityTwo, ""},
+	"route.pem":         {authorityOne, authorityTwo, "no certificate"},
 	"unrelated/new.txt": {"", "x"},
 }
 

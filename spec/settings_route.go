@@ -1,9 +1,7 @@
 package spec
 
 import (
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +18,7 @@ func (d *decoder) route(s *setting, path string) *RouteCheck {
 		"contains":         d.text(&c.Contains),
 		"refuse":           d.list(d.page(&c.Refuse)),
 		"certificate_days": d.integer(&c.CertificateDays, 0, 365),
-		"ca":               d.content(&c.CA),
+		"ca":               d.material(&c.CA, "secret", "config", "file"),
 		"api": d.single("an http URL such as http://traefik:8080", func(text string) bool {
 			u, err := url.Parse(text)
 			c.API = text
@@ -76,20 +74,6 @@ func (d *decoder) page(into *[]string) decode {
 	}
 }
 
-// content decodes {config: NAME} or {secret: NAME}.
-func (d *decoder) content(into *Content) decode {
-	return func(s *setting, path string) {
-		if s.node.Kind != yaml.MappingNode {
-			d.fail(s, path, "expected {config: NAME} or {secret: NAME}, an object of this stack", "declare it at the top level, with file:")
-			return
-		}
-		d.mapping(s, path, fields{"config": d.text(&into.Config), "secret": d.text(&into.Secret)})
-		if (into.Config == "") == (into.Secret == "") {
-			d.fail(s, path, "expected one of config and secret", "write {config: NAME} or {secret: NAME}")
-		}
-	}
-}
-
 // unless decodes true or false into the opposite.
 func (d *decoder) unless(into *bool) decode {
 	return d.single("true or false", func(text string) bool {
@@ -123,11 +107,7 @@ func (d *decoder) centrifugoParts(s *setting, path string, c CentrifugoCheck) {
 }
 
 // route reports what a route check names and the spec does not have.
-func (v validator) route(c RouteCheck, at []string) {
+func (v validator) route(c *RouteCheck, at []string) {
 	v.checkedService(c.Traefik.Service, "name a service, or where Traefik is with traefik: HOST:PORT", append(at, "traefik", "service"))
-	v.credential(Credential{c.CA.Secret}, append(at, "ca", "secret"))
-	if name := c.CA.Config; name != "" && !v.l.index.has("configs", name) {
-		v.fail("unknown-config", "there is no config "+name+" in the spec",
-			didYouMean(name, slices.Sorted(maps.Keys(v.project.Configs)), "declare it under `configs:` at the top level"), append(at, "ca", "config")...)
-	}
+	v.authority(&c.CA, at)
 }

@@ -82,15 +82,20 @@ func (v validator) tls(t *TLS, at []string) {
 	if t == nil {
 		return
 	}
-	ca, cert, key := v.material(&t.CA, at, "ca"), v.material(&t.Cert, at, "cert"), v.material(&t.Key, at, "key")
-	if ca != nil && !x509.NewCertPool().AppendCertsFromPEM(ca) {
-		v.fail("settings", "there is no certificate in it", "give it a PEM file that begins with -----BEGIN CERTIFICATE-----", append(at, "ca")...)
-	}
+	v.authority(&t.CA, at)
+	cert, key := v.material(&t.Cert, at, "cert"), v.material(&t.Key, at, "key")
 	if cert == nil || key == nil {
 		return
 	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
 		v.fail("settings", "certificate and key are not a pair in PEM", "give the certificate, followed by those that signed it, and its own key", append(at, "cert")...)
+	}
+}
+
+// authority reads the certificates of whom a check trusts.
+func (v validator) authority(ca *Material, at []string) {
+	if data := v.material(ca, at, "ca"); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
+		v.fail("settings", "there is no certificate in it", "give it a PEM file that begins with -----BEGIN CERTIFICATE-----", append(slices.Clone(at), "ca")...)
 	}
 }
 
@@ -113,6 +118,7 @@ func (v validator) material(m *Material, at []string, name string) []byte {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(v.l.main[0].dir, path)
 		}
+		v.l.files = append(v.l.files, path)
 		info, err := os.Stat(path)
 		if err == nil && info.Size() <= maxMaterial {
 			m.Data, err = os.ReadFile(path)

@@ -251,7 +251,7 @@ type RouteCheck struct {
 	Contains        string   // must be in the body
 	Refuse          []string // paths that must not answer
 	CertificateDays int      // that the certificate must still be valid for; default 14
-	CA              Content  // who signs the certificate; zero: whom this machine trusts
+	CA              Material // who signs the certificate; zero: whom this machine trusts
 	API             string   // URL of Traefik's own API, asked why there is no router; may be empty
 }
 
@@ -298,31 +298,12 @@ type Credential struct {
 	Secret string // key of a top-level secret
 }
 
-// Content names a secret or a config of the stack. The zero value means none.
-type Content struct {
-	Secret, Config string // keys; one of them is set
-}
-
 // SecretData is the content of the secret with that key; false when the spec
 // does not hold it (external, or no such key).
 func (s *Stack) SecretData(key string) (Sensitive, bool) {
 	for _, x := range s.Secrets {
 		if x.Key == key && !x.External {
 			return x.Data, true
-		}
-	}
-	return nil, false
-}
-
-// ContentData is what the secret or the config holds; false when the spec does
-// not hold it.
-func (s *Stack) ContentData(c Content) ([]byte, bool) {
-	if c.Secret != "" {
-		return s.SecretData(c.Secret)
-	}
-	for _, x := range s.Configs {
-		if x.Key == c.Config && !x.External {
-			return x.Spec.Data, true
 		}
 	}
 	return nil, false

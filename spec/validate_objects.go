@@ -128,7 +128,7 @@ func (v validator) checks(settings Settings) {
 			v.credential(c.Centrifugo.TokenSecret, append(at, "token_secret", "secret"))
 		}
 		if c.Route != nil {
-			v.route(*c.Route, at)
+			v.route(c.Route, at)
 		}
 	}
 }

@@ -23,14 +23,17 @@ type trust struct{ roots *x509.CertPool }
 
 // authorities are whom the check trusts.
 func (t *try) authorities(c spec.RouteCheck) (trust, *finding) {
-	if c.CA == (spec.Content{}) {
+	if c.CA.IsZero() {
 		return trust{t.prober.RootCAs}, nil
 	}
 	name := "config " + c.CA.Config
-	if c.CA.Secret != "" {
+	switch {
+	case c.CA.Secret != "":
 		name = "secret " + c.CA.Secret
+	case c.CA.File != "":
+		name = "file " + c.CA.File
 	}
-	data, ok := t.stack.ContentData(c.CA)
+	data, ok := t.stack.MaterialData(c.CA)
 	if !ok {
 		f := unknown(ReasonCredentialUnavailable, fmt.Sprintf("The content of %s is not known here, so the check does not know whom to trust.", name),
 			"Give it its content in the spec; what is external cannot be read back.")

@@ -75,7 +75,7 @@ func (g *gate) open(t *testing.T) trial {
 func (g *gate) check(address string) trial {
 	x := trial{stack: stack(), check: spec.Check{Timeout: 20 * time.Second, Route: &spec.RouteCheck{
 		URL: "https://" + site + "/health", Service: "centrifugo", Traefik: spec.Target{Connect: address},
-		Body: "{}", CertificateDays: 14, CA: spec.Content{Config: "ca"},
+		Body: "{}", CertificateDays: 14, CA: spec.Material{Config: "ca"},
 	}}}
 	x.stack.Configs = []spec.Config{{Key: "ca", Spec: swarm.ConfigSpec{Data: g.authority.PEM()}}}
 	x.label("traefik.http.routers.centrifugo.rule", "Host(`"+site+"`) && (PathPrefix(`/connection`) || Path(`/health`))")
@@ -302,8 +302,8 @@ func routeRows() []probeRow {
 		{"another service, without TLS to look at", to(backend(page), func(c *spec.RouteCheck) { c.Body, c.Contains = "", "uptime" }), "failed wrong_backend", ""},
 		{"the admin panel for everybody", to(everything, refuse("/admin")), "failed exposed", "https://" + site + "/admin/ answers to whoever asks, with 200: /admin must be refused."},
 		{"the API for everybody", to(everything, refuse("/api")), "failed exposed", "/api/info answers to whoever asks, with 405"},
-		{"an authority that is not known here", to(health, func(c *spec.RouteCheck) { c.CA = spec.Content{Secret: "external"} }), "unknown credential_unavailable", "secret external"},
-		{"an authority without a certificate", to(health, func(c *spec.RouteCheck) { c.CA = spec.Content{Secret: "api_key"} }), "unknown invalid", ""},
+		{"an authority that is not known here", to(health, func(c *spec.RouteCheck) { c.CA = spec.Material{Secret: "external"} }), "unknown credential_unavailable", "secret external"},
+		{"an authority without a certificate", to(health, func(c *spec.RouteCheck) { c.CA = spec.Material{Secret: "api_key"} }), "unknown invalid", ""},
 		{"no url", to(health, func(c *spec.RouteCheck) { c.URL = "centrifugo" }), "unknown invalid", ""},
 	}
 }
@@ -327,7 +327,7 @@ func TestRouteWithoutAddress(t *testing.T) {
 	g.traefik.Routers = []standin.Router{{Host: "localhost", Backend: g.centrifugo}}
 	x := g.open(t)
 	_, port, _ := net.SplitHostPort(x.check.Route.Traefik.Connect)
-	x.check.Route.Traefik, x.check.Route.CA = spec.Target{}, spec.Content{}
+	x.check.Route.Traefik, x.check.Route.CA = spec.Target{}, spec.Material{}
 	x.check.Route.URL = "https://localhost:" + port + "/health"
 	x.prober = check.Prober{RootCAs: x509.NewCertPool()}
 	x.prober.RootCAs.AddCert(g.authority.Certificate)
