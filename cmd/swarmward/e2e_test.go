@@ -55,6 +55,7 @@ func TestWhatrack(t *testing.T) {
 	o.controller()
 	o.closedPort()
 	o.brokenRedis()
+	o.threeMore()
 	o.nothingLeaked()
 	o.destroyedAndMadeAgain()
 }
@@ -281,6 +282,35 @@ func (o *operator) brokenRedis() {
 	o.want(1, []string{"check", "redsi"}, `check "redsi" is not in the spec; it has: centrifugo, redis`)
 	o.want(0, []string{"apply"}, "secrets.redis_password.source  by-hand -> whatrack_redis_password", "deploy.replicas", "converged and verified")
 	o.docker("secret", "rm", "by-hand")
+}
+
+// threeMore are faults that no count of running tasks shows: a Redis that is
+// full, a Centrifugo that its Redis no longer takes, and one with another key.
+// Each has an explanation of its own.
+func (o *operator) threeMore() {
+	o.t.Helper()
+	redis := func(password, command string) {
+		o.t.Helper()
+		o.docker("exec", o.docker("ps", "-q", "--filter", "name=whatrack_redis"), "sh", "-c", "REDISCLI_AUTH="+password+" redis-cli -e "+command)
+	}
+	const own = "$(cat /run/secrets/redis_password)"
+	redis(own, "CONFIG SET maxmemory 1")
+	o.want(3, []string{"check", "redis"}, "reason: out_of_memory")
+	redis(own, "CONFIG SET maxmemory 300mb")
+	o.want(0, []string{"check"})
+
+	// The password changes under a Redis that runs, and it lets go of everybody.
+	redis(own, "CONFIG SET requirepass another")
+	redis("another", "CLIENT KILL TYPE normal SKIPME yes")
+	redis("another", "CLIENT KILL TYPE pubsub")
+	o.want(3, []string{"check"}, "reason: auth_failed", "reason: engine_down")
+	redis("another", "CONFIG SET requirepass "+own)
+	eventually(o.t, "Centrifugo has found its Redis again", func() bool { return o.run("check").code == 0 })
+
+	o.docker("service", "update", "--quiet", "--detach=false", "--secret-rm", "whatrack_centrifugo_api_key",
+		"--secret-add", "source=whatrack_centrifugo_admin_secret,target=centrifugo_api_key", "whatrack_centrifugo")
+	o.want(3, []string{"check", "centrifugo"}, "reason: key_refused", "changed by hand: secrets.centrifugo_api_key.")
+	o.want(0, []string{"apply"}, "changed by hand", "converged and verified, 1 written")
 }
 
 // nothingLeaked greps all that swarmward printed and all that the Engine tells
