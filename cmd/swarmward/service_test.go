@@ -216,7 +216,7 @@ func (s *inside) checkedOverlay() {
 			s.t.Errorf("the value of %s is in what it printed", name)
 		}
 	}
-	s.want(0, []string{"check"}, "via bridge ")
+	s.want(0, []string{"check"}, "bridge 1")
 }
 
 // members are the overlay networks that swarmward's container is on. It stays a
