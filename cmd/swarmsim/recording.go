@@ -41,7 +41,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`ok-\d+`), "ok-1795397128655924425"},
 	{regexp.MustCompile(`127\.\d+\.(\d+\.\d+)`), "127.77.$1"},
 	{regexp.MustCompile(`in [0-9.]+m?s\b`), "in 2.5s"},
-	{regexp.MustCompile(`, \d+ nodes?\.`), ", 1 node."}, // one that has just stopped may still be counted
+	{regexp.MustCompile(`, \d+ nodes?([.;])`), ", 1 node$1"}, // one that has just stopped may still be counted
 	{regexp.MustCompile(`(on node-\d+), [0-9.]+m?s\b`), "$1, 6ms"},
 	{regexp.MustCompile(`(passed|failed)   [0-9.]+[mµ]?s +`), "$1   6ms       "},
 	{regexp.MustCompile(`running for \S+`), "running for 3s"},
@@ -54,5 +54,28 @@ func settled(text string) string {
 	for _, v := range volatile {
 		text = v.pattern.ReplaceAllString(text, v.stable)
 	}
-	return strings.TrimLeft(text, "\n")
+	return strings.TrimLeft(withoutLogs(text), "\n")
+}
+
+// logLabel begins the lines of a log in a diagnosis.
+const logLabel = "log:     "
+
+// withoutLogs leaves out what servers wrote: no two runs write the same.
+func withoutLogs(text string) string {
+	var out []string
+	indent := -1 // of the log that is left out
+	for line := range strings.Lines(text) {
+		own := len(line) - len(strings.TrimLeft(line, " "))
+		switch {
+		case indent >= 0 && own > indent:
+			continue
+		case strings.HasPrefix(line[own:], logLabel):
+			indent = own
+			line = line[:own] + logLabel + "(its last lines)\n"
+		default:
+			indent = -1
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "")
 }
