@@ -34,6 +34,7 @@ type trial struct {
 	moving bool // nodes change
 	w      *wanted
 	last   string // what was changed last, for messages
+	anew   int    // how often the service was made anew
 	right  *atomic.Int64
 	all    *atomic.Int64
 }
@@ -144,23 +145,28 @@ const mostStuck = 3
 // settle waits until the Swarm has done what it has to. Once in some hundred
 // updates it never does: its scheduler misses that a port became free, or the
 // updater loses slots when writes follow each other fast. That is no prediction
-// of ours, and ends the trial with what it has shown until then.
+// of ours: it is told, and the service is made anew.
 func (t *trial) settle() *swarmState {
 	t.Helper()
-	var s *swarmState
-	why := t.waits(func() string {
-		s = t.state()
-		return s.unsettled()
-	})
-	switch {
-	case why == "":
-		return s
-	case stuck.Add(1) > mostStuck:
-		t.Fatalf("after %s: the Swarm did not come to rest within a minute, and not for the first time: %s\n%s", t.last, why, t.dump())
-	default:
-		t.Skipf("after %s: the Swarm itself does not come to rest: %s\n%s", t.last, why, t.dump())
+	for {
+		var s *swarmState
+		why := t.waits(func() string {
+			s = t.state()
+			return s.unsettled()
+		})
+		if why == "" {
+			return s
+		}
+		if stuck.Add(1) > mostStuck {
+			t.Fatalf("after %s: the Swarm did not come to rest within a minute, and not for the first time: %s\n%s", t.last, why, t.dump())
+		}
+		t.Logf("counted: after %s: the Swarm itself does not come to rest, and the service is made anew: %s\n%s", t.last, why, t.dump())
+		t.anew++
+		if err := t.e.Do(t.Context(), reconcile.Remove{Kind: reconcile.KindService, ID: s.service.ID, Name: s.service.Spec.Name}); err != nil {
+			t.Fatal(err)
+		}
+		t.applyAll()
 	}
-	return nil
 }
 
 // await waits until missing has nothing to say.
@@ -225,7 +231,11 @@ func (t *trial) check(what string) bool {
 	if c == nil || c.Write == nil {
 		return false
 	}
+	times := t.anew
 	after := t.settle()
+	if t.anew != times {
+		return false
+	}
 	r, up, down := predicted(c)
 	gotR, gotUp, gotDown := happened(before, after)
 	t.all.Add(1)
