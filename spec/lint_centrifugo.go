@@ -11,8 +11,13 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// centrifugoNames are the environment variables that Centrifugo 6 renamed.
-var centrifugoNames = []struct{ v5, v6 string }{
+// Renamed is an environment variable of Centrifugo under its name of version 5
+// and under that of version 6.
+type Renamed struct{ V5, V6 string }
+
+// CentrifugoNames are the environment variables that Centrifugo 6 renamed. A
+// server ignores the names of another version in silence.
+var CentrifugoNames = []Renamed{
 	{"CENTRIFUGO_API_KEY", "CENTRIFUGO_HTTP_API_KEY"},
 	{"CENTRIFUGO_TOKEN_HMAC_SECRET_KEY", "CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY"},
 	{"CENTRIFUGO_ALLOWED_ORIGINS", "CENTRIFUGO_CLIENT_ALLOWED_ORIGINS"},
@@ -72,10 +77,10 @@ func (t linter) centrifugoEnv(name string, s types.ServiceConfig) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.Environment)) {
-		for _, row := range centrifugoNames {
-			wrong, right, other := row.v5, row.v6, "before version 6"
+		for _, row := range CentrifugoNames {
+			wrong, right, other := row.V5, row.V6, "before version 6"
 			if major < 6 {
-				wrong, right, other = row.v6, row.v5, "of version 6"
+				wrong, right, other = row.V6, row.V5, "of version 6"
 			}
 			if key == wrong {
 				t.warn("centrifugo-env", "Centrifugo "+m[1]+" ignores "+wrong+", which is a name "+other,

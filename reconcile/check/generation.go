@@ -11,23 +11,8 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
-// renaming is one environment variable of Centrifugo that changed its name
-// between generations 5 and 6.
+// renaming is what to call a variable of Centrifugo in this generation.
 type renaming struct{ from, to string }
-
-func centrifugoRenamings() []renaming {
-	return []renaming{
-		{"CENTRIFUGO_API_KEY", "CENTRIFUGO_HTTP_API_KEY"},
-		{"CENTRIFUGO_TOKEN_HMAC_SECRET_KEY", "CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY"},
-		{"CENTRIFUGO_ALLOWED_ORIGINS", "CENTRIFUGO_CLIENT_ALLOWED_ORIGINS"},
-		{"CENTRIFUGO_ADMIN", "CENTRIFUGO_ADMIN_ENABLED"},
-		{"CENTRIFUGO_HEALTH", "CENTRIFUGO_HEALTH_ENABLED"},
-		{"CENTRIFUGO_ENGINE", "CENTRIFUGO_ENGINE_TYPE"},
-		{"CENTRIFUGO_REDIS_ADDRESS", "CENTRIFUGO_ENGINE_REDIS_ADDRESS"},
-		{"CENTRIFUGO_REDIS_PASSWORD", "CENTRIFUGO_ENGINE_REDIS_PASSWORD"},
-		{"CENTRIFUGO_PORT", "CENTRIFUGO_HTTP_SERVER_PORT"},
-	}
-}
 
 // misnamed lists the variables in env that the image's generation of Centrifugo
 // does not know but the other one does. An image whose tag tells no generation
@@ -42,7 +27,8 @@ func misnamed(image string, env []string) (major int, wrong []renaming) {
 		name, _, _ := strings.Cut(e, "=")
 		set[name] = true
 	}
-	for _, r := range centrifugoRenamings() {
+	for _, names := range spec.CentrifugoNames {
+		r := renaming{names.V5, names.V6}
 		if major < 6 {
 			r.from, r.to = r.to, r.from
 		}
