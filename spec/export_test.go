@@ -82,7 +82,7 @@ func exported(t testing.TB, dir string, l spec.Live, o spec.ExportOptions, envir
 // as well.
 func normal() []cmp.Option {
 	return []cmp.Option{
-		cmpopts.IgnoreFields(spec.Stack{}, "Revision", "Files", "Settings", "Warnings"),
+		cmpopts.IgnoreFields(spec.Stack{}, "Revision", "Hash", "Files", "Settings", "Warnings"),
 		cmpopts.IgnoreFields(spec.Service{}, "DependsOn"),
 		cmpopts.IgnoreFields(spec.Network{}, "Key", "Explicit"),
 		cmpopts.IgnoreFields(spec.Volume{}, "Key", "Explicit", "Create.Labels"),

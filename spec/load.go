@@ -31,6 +31,8 @@ type Options struct {
 	Environ []string
 	// Lint fills in the stack's Lint, which only some have a use for.
 	Lint bool
+	// Commit that the files are of; nil: none that is known.
+	Commit *Commit
 }
 
 // Load reads, checks and lowers one stack. The error is an *Invalid with
@@ -50,12 +52,12 @@ func load(ctx context.Context, o Options) (*Stack, []string, error) {
 	}
 	stack := lower(l, m)
 	stack.Settings = l.settings
-	stack.Revision = l.revision(m)
+	stack.Hash = l.hash(m)
 	stack.Warnings = l.report.warnings(l.index.docs)
 	if o.Lint {
 		stack.Lint = lint(l, m, stack)
 	}
-	return stack, l.inputs(m), nil
+	return stack.at(o.Commit), l.inputs(m), nil
 }
 
 // check is Load up to where only lowering is left, which cannot fail.
@@ -226,9 +228,9 @@ func (l *loading) name() {
 	}
 }
 
-// revision is a hash over the files and the variables that were used. The
+// hash is one over the files and the variables that were used. The
 // content of secrets is left out: a weak one could be guessed from the hash.
-func (l *loading) revision(m *model) string {
+func (l *loading) hash(m *model) string {
 	h := sha256.New()
 	part := func(name string, data []byte) {
 		fmt.Fprintf(h, "%d:%s%d:", len(name), name, len(data))

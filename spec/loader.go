@@ -14,7 +14,8 @@ import (
 
 // Loader loads stacks as Load does, again and again. As long as neither the
 // options nor anything that was read has changed, it reads the files, hashes
-// them and gives the stack that it has: whoever gets one must not change it.
+// them and gives the stack that it has, with the commit that is given now:
+// whoever gets one must not change it.
 // What fails to load is loaded anew. The zero value is ready; it is safe for
 // concurrent use, and remembers one stack.
 type Loader struct {
@@ -30,6 +31,9 @@ func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
 	defer l.mu.Unlock()
 	before := hashInputs(o, l.inputs)
 	if l.stack != nil && before == l.hash {
+		if !sameCommit(l.stack.Commit, o.Commit) {
+			l.stack = l.stack.at(o.Commit)
+		}
 		return l.stack, nil
 	}
 	stack, inputs, err := load(ctx, o)
@@ -42,6 +46,8 @@ func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
 	l.stack, l.hash = stack, before
 	return stack, nil
 }
+
+func sameCommit(a, b *Commit) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // hashInputs is a hash of all that a load depends on. The time of the last
 // change is in it: a file may change for the load and then change back.

@@ -192,3 +192,25 @@ func TestLoaderIsLoad(t *testing.T) {
 		}
 	})
 }
+
+func TestLoaderGivesTheCommitOfNow(t *testing.T) {
+	t.Chdir(t.TempDir())
+	put(t, "spec.yaml", "name: a\nservices: {web: {image: web:1}}\n")
+	l, o := &spec.Loader{}, spec.Options{Files: []string{"spec.yaml"}}
+	for _, id := range []string{"", "1111111111", "2222222222", ""} {
+		o.Commit = nil
+		if id != "" {
+			o.Commit = &spec.Commit{ID: id}
+		}
+		for range 2 {
+			s := same(t, l, o)
+			want := id
+			if id == "" {
+				want = s.Hash
+			}
+			if s.Revision != want || s.Hash == "" {
+				t.Errorf("after commit %q revision %q, hash %q", id, s.Revision, s.Hash)
+			}
+		}
+	}
+}

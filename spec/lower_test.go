@@ -65,7 +65,7 @@ func picture(t *testing.T, stack *spec.Stack) string {
 		data[stack.Configs[i].Key] = string(stack.Configs[i].Spec.Data)
 		stack.Configs[i].Spec.Data = nil
 	}
-	stack.Revision = ""
+	stack.Revision, stack.Hash = "", ""
 	out, err := json.MarshalIndent(struct {
 		*spec.Stack
 		ConfigData map[string]string

@@ -54,6 +54,6 @@ func loadFor(t *testing.T, o spec.Options) *spec.Stack {
 	if err != nil {
 		t.Fatalf("%s: %v", o.Files[0], err)
 	}
-	stack.Files, stack.Revision, stack.Warnings = nil, "", nil
+	stack.Files, stack.Revision, stack.Hash, stack.Warnings = nil, "", "", nil
 	return stack
 }

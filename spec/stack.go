@@ -25,10 +25,17 @@ const (
 // Stack is one loaded spec. All lists are sorted by Key.
 type Stack struct {
 	Name string
-	// Revision identifies the input: a commit where the source knows one,
-	// otherwise a short hash over every input file and variable used.
+	// Revision identifies the input: the full id of Commit where there is one,
+	// otherwise Hash.
 	Revision string
-	Files    []string // the files it was read from, as the user named them
+	// Hash is a short hash over every input file and variable used. A commit that
+	// touches nothing of the stack leaves it as it is.
+	Hash string `json:",omitempty"`
+	// Commit that the stack was read from. Where it was read again after a commit
+	// that touches none of its inputs, that one: the stack is as it says, too.
+	// Nil: plain files.
+	Commit *Commit  `json:",omitempty"`
+	Files  []string // the files it was read from, as the user named them
 
 	Services []Service
 	Networks []Network

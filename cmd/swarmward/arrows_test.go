@@ -16,7 +16,7 @@ const module = "github.com/swarmward/swarmward"
 func TestArrows(t *testing.T) {
 	allowed := map[string][]string{
 		"spec":                              {},
-		"spec/source":                       {},
+		"spec/source":                       {"spec"},
 		"reconcile":                         {"spec"},
 		"reconcile/check":                   {"spec", "reconcile"},
 		"reconcile/engine":                  {"spec", "reconcile"},

@@ -2,6 +2,7 @@
 package source
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,10 +10,51 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/swarmward/swarmward/spec"
 )
 
 // Default is the file that is read when none is named.
 const Default = "desired-state.yaml"
+
+// Source is where specs come from. Its methods are safe for concurrent use.
+type Source interface {
+	// Get is what the source holds now. Where that cannot be had or may not be
+	// used, the error says so and what to do, and the Checkout is the last good
+	// one, whose Seen tells its age; it is nil when there never was one. What it
+	// names stays readable until the second Get after it that gives another.
+	Get(ctx context.Context) (*Checkout, error)
+}
+
+// Checkout is what a source held at one time.
+type Checkout struct {
+	Inputs []Input
+	// Root is the folder that Inputs are relative to and that nothing outside of
+	// may be read for them. Empty: plain files, without bounds.
+	Root   string
+	Commit *spec.Commit // nil: plain files
+	Seen   time.Time    // when the source last said that this is what it holds
+}
+
+// Options are base for loading one of the inputs.
+func (c *Checkout) Options(in Input, base spec.Options) spec.Options {
+	base.Files, base.Commit = in.Files, c.Commit
+	return base
+}
+
+// Files is the source of specs that lie in files and folders, as Paths finds
+// them.
+type Files []string
+
+// Get looks for the files anew.
+func (f Files) Get(context.Context) (*Checkout, error) {
+	inputs, err := Paths(f)
+	if err != nil {
+		return nil, err
+	}
+	return &Checkout{Inputs: inputs, Seen: time.Now()}, nil
+}
 
 // Input is one stack's files.
 type Input struct {
