@@ -35,9 +35,10 @@ type Engine struct {
 	api    *client.Client
 	log    *slog.Logger
 	guests guests
+	rounds rounds
 
 	mu  sync.Mutex
-	ids map[reconcile.Kind]map[string]string // name -> id
+	ids map[reconcile.Kind]map[string]known // by name
 	// predefined networks of the Swarm, id -> name.
 	predefined map[string]string
 }

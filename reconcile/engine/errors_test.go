@@ -125,8 +125,8 @@ func TestNames(t *testing.T) {
 	if live.TaskTemplate.Networks[0].Target != "id-net" || live.TaskTemplate.ContainerSpec.Privileges.CredentialSpec.Config != "id-cred" {
 		t.Error("the live spec was written into")
 	}
-	e := &Engine{ids: map[reconcile.Kind]map[string]string{
-		reconcile.KindNetwork: {"net": "id-net", "id-gone": "id-gone"}, reconcile.KindSecret: {"s": "id-s2"}, reconcile.KindConfig: {"cred": "id-cred"},
+	e := &Engine{ids: map[reconcile.Kind]map[string]known{
+		reconcile.KindNetwork: {"net": {id: "id-net"}, "id-gone": {id: "id-gone"}}, reconcile.KindSecret: {"s": {id: "id-s2"}}, reconcile.KindConfig: {"cred": {id: "id-cred"}},
 	}}
 	back, err := e.identified(t.Context(), got)
 	if err != nil {

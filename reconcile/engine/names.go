@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
@@ -81,24 +82,38 @@ func withCredentialSpec(s swarm.ServiceSpec, config string) swarm.ServiceSpec {
 	return s
 }
 
-// remember notes the ids of what was listed.
-func (e *Engine) remember(networks []network.Summary, secrets []swarm.Secret, configs []swarm.Config) {
-	ids := map[reconcile.Kind]map[string]string{
-		reconcile.KindNetwork: make(map[string]string, len(networks)),
-		reconcile.KindSecret:  make(map[string]string, len(secrets)),
-		reconcile.KindConfig:  make(map[string]string, len(configs)),
+// known is an id, and when it was learnt.
+type known struct {
+	id string
+	at time.Time
+}
+
+// remember notes the ids of what was listed from then on. What was made since
+// may be missing there, or be listed with the id that it had before.
+func (e *Engine) remember(began time.Time, networks []network.Summary, secrets []swarm.Secret, configs []swarm.Config) {
+	ids := map[reconcile.Kind]map[string]known{
+		reconcile.KindNetwork: make(map[string]known, len(networks)),
+		reconcile.KindSecret:  make(map[string]known, len(secrets)),
+		reconcile.KindConfig:  make(map[string]known, len(configs)),
 	}
 	for _, n := range networks {
-		ids[reconcile.KindNetwork][n.Name] = n.ID
+		ids[reconcile.KindNetwork][n.Name] = known{n.ID, began}
 	}
 	for _, s := range secrets {
-		ids[reconcile.KindSecret][s.Spec.Name] = s.ID
+		ids[reconcile.KindSecret][s.Spec.Name] = known{s.ID, began}
 	}
 	for _, c := range configs {
-		ids[reconcile.KindConfig][c.Spec.Name] = c.ID
+		ids[reconcile.KindConfig][c.Spec.Name] = known{c.ID, began}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for kind, was := range e.ids {
+		for name, k := range was {
+			if k.at.After(began) {
+				ids[kind][name] = k
+			}
+		}
+	}
 	e.ids = ids
 }
 
@@ -106,14 +121,14 @@ func (e *Engine) learn(k reconcile.Kind, name, id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ids[k] != nil {
-		e.ids[k][name] = id
+		e.ids[k][name] = known{id, time.Now()}
 	}
 }
 
 // id of an object; asked of the Engine when it was not listed.
 func (e *Engine) id(ctx context.Context, k reconcile.Kind, name string) (string, error) {
 	e.mu.Lock()
-	id := e.ids[k][name]
+	id := e.ids[k][name].id
 	e.mu.Unlock()
 	if id != "" {
 		return id, nil

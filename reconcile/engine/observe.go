@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/docker/docker/api/types/filters"
@@ -16,38 +15,29 @@ import (
 	"github.com/swarmward/swarmward/spec"
 )
 
-// Observe makes nine read-only calls, whatever the size of the stack, and one
-// more for each image of a stack that follows its tags.
+// Observe makes nine read-only calls, whatever the size of the stack, which all
+// share who ask at the same time, and one more for each image of a stack that
+// follows its tags.
 func (e *Engine) Observe(ctx context.Context, stack *spec.Stack) (*reconcile.Observed, error) {
-	info, err := e.preflight(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, e.timeout())
-	defer cancel()
-	o := &reconcile.Observed{
-		At: engineTime(info),
-		Node: reconcile.Self{
-			ID: info.Swarm.NodeID, Name: info.Name, Addr: info.Swarm.NodeAddr, APIVersion: e.api.ClientVersion(),
-		},
-	}
-	var stored objects
-	l := &lists{e: e}
-	var g errgroup.Group
-	g.Go(func() error { return l.load(ctx, stack) })
-	stored.load(ctx, e, &g)
+	var r *round
+	var digests, unresolved map[string]string
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		r, err = e.look(ctx, stack.Name, true)
+		return err
+	})
+	// A registry that does not answer holds up this stack alone.
 	g.Go(func() error {
-		o.Digests, o.Unresolved = e.digests(ctx, stack)
+		ctx, cancel := context.WithTimeout(ctx, e.timeout())
+		defer cancel()
+		digests, unresolved = e.digests(ctx, stack)
 		return nil
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	o.Volumes = index(stored.volumes.Volumes, func(v *volume.Volume) string { return v.Name })
-	o.Secrets = index(stored.secrets, func(s swarm.Secret) string { return s.Spec.Name })
-	o.Configs = index(stored.configs, func(c swarm.Config) string { return c.Spec.Name })
-	e.remember(l.networks, stored.secrets, stored.configs)
-	l.fill(o, stack.Name)
+	o := r.observed(stack.Name)
+	o.Digests, o.Unresolved = digests, unresolved
 	return o, nil
 }
 
@@ -73,21 +63,13 @@ func (o *objects) load(ctx context.Context, e *Engine, g *errgroup.Group) {
 	})
 }
 
-// Progress makes five read-only calls.
+// Progress makes six read-only calls, which all share who ask at the same time.
 func (e *Engine) Progress(ctx context.Context, stack *spec.Stack) (*reconcile.Observed, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout())
-	defer cancel()
-	info, err := e.api.Info(ctx)
+	r, err := e.look(ctx, stack.Name, false)
 	if err != nil {
-		return nil, e.explain("docker", err)
-	}
-	l := &lists{e: e}
-	if err := l.load(ctx, stack); err != nil {
 		return nil, err
 	}
-	o := &reconcile.Observed{At: engineTime(info)}
-	l.fill(o, stack.Name)
-	return o, nil
+	return r.observed(stack.Name), nil
 }
 
 // engineTime is the Engine's own clock, against which the timestamps of tasks
@@ -111,14 +93,17 @@ type lists struct {
 	predefined map[string]string
 }
 
-func (l *lists) load(ctx context.Context, stack *spec.Stack) error {
+// load what there is of the stack, or of all stacks where none is named.
+func (l *lists) load(ctx context.Context, stack string) error {
 	var g errgroup.Group
 	g.Go(func() (err error) {
-		// By name, not by label: a service made by hand under a name that the
-		// spec uses has to be seen. The filter is a prefix match.
-		l.services, err = l.e.api.ServiceList(ctx, swarm.ServiceListOptions{
-			Filters: filters.NewArgs(filters.Arg("name", stack.Name+"_")),
-		})
+		var only swarm.ServiceListOptions
+		if stack != "" {
+			// By name, not by label: a service made by hand under a name that the
+			// spec uses has to be seen. The filter is a prefix match.
+			only.Filters = filters.NewArgs(filters.Arg("name", stack+"_"))
+		}
+		l.services, err = l.e.api.ServiceList(ctx, only)
 		return l.e.explain("services", err)
 	})
 	g.Go(func() (err error) {
@@ -143,40 +128,6 @@ func (l *lists) load(ctx context.Context, stack *spec.Stack) error {
 	}
 	l.predefined = l.e.predefinedNetworks(ctx, l.networks, l.services)
 	return nil
-}
-
-func (l *lists) fill(o *reconcile.Observed, stack string) {
-	o.Networks = index(l.networks, func(n network.Summary) string { return n.Name })
-	o.Nodes = index(l.nodes, func(n swarm.Node) string { return n.ID })
-	names, configs := byID(l.networks), map[string]string{}
-	maps.Copy(names, l.predefined)
-	for name, c := range o.Configs {
-		configs[c.ID] = name
-	}
-	o.Services = make(map[string]reconcile.ObservedService, len(l.services))
-	mine := make(map[string]bool, len(l.services))
-	for _, s := range l.services {
-		mine[s.ID] = true
-		o.Services[s.Spec.Name] = reconcile.ObservedService{
-			ID: s.ID, Version: s.Version, Spec: named(s.Spec, names, configs),
-			Previous: previous(s, names, configs), UpdateStatus: s.UpdateStatus, JobStatus: s.JobStatus, UpdatedAt: s.UpdatedAt,
-		}
-	}
-	o.UpToDate = make(map[string]bool, len(l.upToDate))
-	for _, t := range l.upToDate {
-		o.UpToDate[t.ID] = true
-	}
-	o.Tasks = map[string][]swarm.Task{}
-	for _, t := range l.tasks {
-		// A service that was removed leaves tasks behind while they stop.
-		if c := t.Spec.ContainerSpec; !mine[t.ServiceID] && (c == nil || c.Labels[spec.LabelNamespace] != stack) {
-			continue
-		}
-		if !o.UpToDate[t.ID] {
-			t.Spec = named(swarm.ServiceSpec{TaskTemplate: t.Spec}, names, configs).TaskTemplate
-		}
-		o.Tasks[t.ServiceID] = append(o.Tasks[t.ServiceID], t)
-	}
 }
 
 func previous(s swarm.Service, networks, configs map[string]string) *swarm.ServiceSpec {
