@@ -31,6 +31,9 @@ type Engine struct {
 	// its first call after 20 s, a follower whose leader was killed after some
 	// 13 s. Set it before the first call.
 	Timeout time.Duration
+	// Called hears of every call, from several goroutines; nil: nobody does. Set
+	// it before the first call.
+	Called func(Call)
 
 	api    *client.Client
 	log    *slog.Logger
@@ -62,11 +65,15 @@ func connect(log *slog.Logger, to client.Opt) (*Engine, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	api, err := client.NewClientWithOpts(to, keepConnections, client.WithAPIVersionNegotiation())
+	e := &Engine{log: log, guests: guests{stay: map[string]*stay{}}}
+	observed, complete := e.observed()
+	api, err := client.NewClientWithOpts(to, keepConnections, client.WithAPIVersionNegotiation(), observed)
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w; check DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", err)
 	}
-	return &Engine{api: api, log: log, guests: guests{stay: map[string]*stay{}}}, nil
+	complete()
+	e.api = api
+	return e, nil
 }
 
 // keepConnections has as many kept open as calls are made side by side: the
