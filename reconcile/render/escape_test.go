@@ -35,7 +35,7 @@ func TestEscapesAreShown(t *testing.T) {
 		"plan as JSON":     func(b *bytes.Buffer) { _ = PlanJSON(b, p) },
 		"outcome as JSON":  func(b *bytes.Buffer) { _ = OutcomeJSON(b, o) },
 		"checks as JSON":   func(b *bytes.Buffer) { _ = ChecksJSON(b, "app", o.Checks) },
-		"outcomes as JSON": func(b *bytes.Buffer) { _ = StatusJSON(b, []*reconcile.Outcome{o}) },
+		"outcomes as JSON": func(b *bytes.Buffer) { _ = StatusJSON(b, Status{Stacks: []StackStatus{{Outcome: o}}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

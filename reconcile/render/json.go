@@ -100,17 +100,38 @@ type appliedJSON struct {
 // OutcomeJSON writes an outcome as one JSON document.
 func OutcomeJSON(w io.Writer, o *reconcile.Outcome) error { return document(w, newOutcome(o)) }
 
-// StatusJSON writes the last outcome of every stack as one JSON document.
-func StatusJSON(w io.Writer, outcomes []*reconcile.Outcome) error {
+// Status is what a controller knows. Standing and Controller are written as
+// they are.
+type Status struct {
+	Stacks     []StackStatus
+	Controller any
+}
+
+// StackStatus is the last outcome of a stack, and what else is true of it.
+type StackStatus struct {
+	Outcome  *reconcile.Outcome
+	Standing any
+}
+
+// StatusJSON writes a status as one JSON document.
+func StatusJSON(w io.Writer, s Status) error {
+	type stack struct {
+		outcomeJSON
+		Standing any `json:"standing,omitempty"`
+	}
 	out := struct {
-		SchemaVersion int           `json:"schemaVersion"`
-		Stacks        []outcomeJSON `json:"stacks"`
-	}{schemaVersion, []outcomeJSON{}}
-	for _, o := range outcomes {
-		out.Stacks = append(out.Stacks, newOutcome(o))
+		SchemaVersion int     `json:"schemaVersion"`
+		Stacks        []stack `json:"stacks"`
+		Controller    any     `json:"controller,omitempty"`
+	}{schemaVersion, []stack{}, s.Controller}
+	for _, x := range s.Stacks {
+		out.Stacks = append(out.Stacks, stack{newOutcome(x.Outcome), x.Standing})
 	}
 	return document(w, out)
 }
+
+// JSON writes any document of a schema of its own, escaped as all others.
+func JSON(w io.Writer, v any) error { return document(w, v) }
 
 func newOutcome(o *reconcile.Outcome) outcomeJSON {
 	out := outcomeJSON{

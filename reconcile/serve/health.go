@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/spec"
 )
@@ -17,36 +19,58 @@ const fresh = time.Second
 // probes remembers the last result of each check; callers that come while one
 // is under way share it.
 type probes struct {
+	flight singleflight.Group
+
 	mu   sync.Mutex
-	last map[string]*probe
+	last map[string]reconcile.CheckResult
+	at   map[string]time.Time
 }
 
-type probe struct {
-	mu     sync.Mutex
-	at     time.Time
-	result reconcile.CheckResult
-}
-
-func (s *Server) probe(ctx context.Context, stack *spec.Stack, c spec.Check) reconcile.CheckResult {
-	s.probes.mu.Lock()
-	if s.probes.last == nil {
-		s.probes.last = map[string]*probe{}
-	}
-	key := stack.Name + "/" + c.Name
-	p := s.probes.last[key]
-	if p == nil {
-		p = &probe{}
-		s.probes.last[key] = p
-	}
-	s.probes.mu.Unlock()
+func (p *probes) recent(key string) (reconcile.CheckResult, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if time.Since(p.at) > fresh {
-		// One caller that hangs up must not spoil the result of the others.
-		p.result = s.Prober.Probe(context.WithoutCancel(ctx), stack, c)
-		p.at = time.Now()
+	at, ok := p.at[key]
+	return p.last[key], ok && time.Since(at) <= fresh
+}
+
+// keep a result, and none that is too old to be handed out.
+func (p *probes) keep(key string, r reconcile.CheckResult) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last == nil {
+		p.last, p.at = map[string]reconcile.CheckResult{}, map[string]time.Time{}
 	}
-	return p.result
+	for k, at := range p.at {
+		if time.Since(at) > fresh {
+			delete(p.last, k)
+			delete(p.at, k)
+		}
+	}
+	p.last[key], p.at[key] = r, time.Now()
+}
+
+// probe is false when the caller has gone meanwhile.
+func (s *Server) probe(ctx context.Context, stack *spec.Stack, c spec.Check) (reconcile.CheckResult, bool) {
+	key := stack.Name + "/" + c.Name
+	if r, ok := s.probes.recent(key); ok {
+		return r, true
+	}
+	// One caller that hangs up must not spoil the result of the others.
+	lasting := context.WithoutCancel(ctx)
+	result := s.probes.flight.DoChan(key, func() (any, error) {
+		if r, ok := s.probes.recent(key); ok { // of a flight that ended a moment ago
+			return r, nil
+		}
+		r := s.Prober.Probe(lasting, stack, c)
+		s.probes.keep(key, r)
+		return r, nil
+	})
+	select {
+	case <-ctx.Done():
+		return reconcile.CheckResult{}, false
+	case r := <-result:
+		return r.Val.(reconcile.CheckResult), true
+	}
 }
 
 // find returns the check that match accepts, of the stack asked for or of any.
@@ -75,11 +99,14 @@ func (s *Server) redis(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case !ok:
-		reply(w, http.StatusNotFound, map[string]string{"error": "the spec has no redis check, or no pass has been made yet"})
+		fail(w, http.StatusNotFound, "the spec has no redis check, or no pass has been made yet")
 	case s.ReadOnly:
-		reply(w, http.StatusForbidden, map[string]string{"error": "the redis round trip writes a key, which --dry-run does not"})
+		fail(w, http.StatusForbidden, "the redis round trip writes a key, which --dry-run does not")
 	default:
-		res := s.probe(r.Context(), stack, c)
+		res, ok := s.try(w, r, stack, c)
+		if !ok {
+			return
+		}
 		trip := res.Redis
 		if trip == nil {
 			trip = &reconcile.RoundTrip{TestKey: c.Redis.Key}
@@ -99,17 +126,26 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case !ok:
-		reply(w, http.StatusNotFound, map[string]string{"error": "the spec has no check of that name, or no pass has been made yet"})
+		fail(w, http.StatusNotFound, "the spec has no check of that name, or no pass has been made yet")
 	case !readable:
-		reply(w, http.StatusForbidden, map[string]string{"error": "the check writes, which --dry-run does not"})
+		fail(w, http.StatusForbidden, "the check writes, which --dry-run does not")
 	default:
-		res := s.probe(r.Context(), stack, c)
+		res, ok := s.try(w, r, stack, c)
+		if !ok {
+			return
+		}
 		known := s.Board.result(stack.Name, name)
 		if res.State = known.State; res.Status == reconcile.CheckFailed {
 			res.Diagnosis = known.Diagnosis
 		}
 		reply(w, code(res), res)
 	}
+}
+
+// try a check for a request, which may take as long as the check.
+func (s *Server) try(w http.ResponseWriter, r *http.Request, stack *spec.Stack, c spec.Check) (reconcile.CheckResult, bool) {
+	patience(w, c.Timeout+answerTime)
+	return s.probe(r.Context(), stack, c)
 }
 
 func code(r reconcile.CheckResult) int {

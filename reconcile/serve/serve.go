@@ -1,139 +1,97 @@
 // Package serve answers over HTTP what a running controller knows: whether it
 // is alive and ready, what its last passes found, and what a check finds right
-// now. It writes nothing to the Swarm.
+// now, to programs, to Prometheus and to people. It writes nothing to the Swarm.
 package serve
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"log/slog"
+	"net"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/render"
-	"github.com/swarmward/swarmward/spec"
 )
 
-// Board holds what the last pass of every stack found. The zero value is
-// ready; it is safe for concurrent use.
-type Board struct {
-	mu     sync.Mutex
-	stacks map[string]entry
-}
-
-type entry struct {
-	stack   *spec.Stack
-	outcome *reconcile.Outcome
-}
-
-// Checked replaces the result of one check of a stack that was posted.
-func (b *Board) Checked(stack *spec.Stack, r reconcile.CheckResult) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	e, ok := b.stacks[stack.Name]
-	if !ok {
-		return
-	}
-	// Readers have the old one.
-	o := *e.outcome
-	o.Checks = slices.Clone(o.Checks)
-	i := slices.IndexFunc(o.Checks, func(c reconcile.CheckResult) bool { return c.Name == r.Name })
-	if i < 0 {
-		o.Checks = append(o.Checks, r)
-	} else {
-		o.Checks[i] = r
-	}
-	b.stacks[stack.Name] = entry{e.stack, &o}
-}
-
-// result of a check that the controller has last; zero where it has none.
-func (b *Board) result(stack, check string) reconcile.CheckResult {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if o := b.stacks[stack].outcome; o != nil {
-		for _, c := range o.Checks {
-			if c.Name == check {
-				return c
-			}
-		}
-	}
-	return reconcile.CheckResult{}
-}
-
-// Post replaces what is known of a stack.
-func (b *Board) Post(stack *spec.Stack, o *reconcile.Outcome) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.stacks == nil {
-		b.stacks = map[string]entry{}
-	}
-	b.stacks[stack.Name] = entry{stack, o}
-}
-
-// entries are sorted by stack name.
-func (b *Board) entries() []entry {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	out := make([]entry, 0, len(b.stacks))
-	for _, e := range b.stacks {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, func(x, y entry) int {
-		if x.stack.Name < y.stack.Name {
-			return -1
-		}
-		return 1
-	})
-	return out
-}
-
-// Server answers requests from a board, and tries checks on demand.
+// Server answers requests from a board, and tries checks on demand. Board and
+// Log must be set, and Prober where there is a check.
 type Server struct {
 	Board  *Board
 	Prober reconcile.Prober
 	// ReadOnly: what a check writes (the redis round trip, a publication) is left out.
 	ReadOnly bool
 	Log      *slog.Logger
-	probes   probes
+	Version  string // of this program, for the page
+	// Metrics that are told at /metrics; nil: none are.
+	Metrics *Metrics
+	Access  Access
+	// Certificate to serve TLS with; nil: plain HTTP.
+	Certificate *Certificate
+	// Reconcile answers POST /api/v1/reconcile of those who have the token, and
+	// Webhook all of POST /webhook/git: it looks at the signature itself. Where
+	// one is nil, nobody may.
+	Reconcile, Webhook http.Handler
+	// Records are the revisions of a stack that worked, for /api/v1/history, as
+	// they are to be shown. Nil: nobody keeps any.
+	Records func(ctx context.Context, stack string) (any, error)
+
+	probes probes
 }
 
-// Handler routes the requests.
-func (s *Server) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /api/v1/status", s.status)
-	mux.HandleFunc("GET /api/v1/plan", s.plan)
-	mux.HandleFunc("GET /api/v1/health/redis", s.redis)
-	mux.HandleFunc("GET /api/v1/health/{check}", s.check)
-	return mux
-}
+// Limits of the server.
+const (
+	connections = 512
+	headerTime  = 5 * time.Second
+	requestTime = 10 * time.Second
+	answerTime  = time.Minute
+	idleTime    = time.Minute
+	headerBytes = 16 << 10
+	drainTime   = 5 * time.Second
+)
 
 // ListenAndServe serves on addr until ctx ends, then finishes what it is
 // answering for at most 5 s. It reports a port that cannot be opened.
 func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
-	srv := &http.Server{
-		Addr: addr, Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	srv := &http.Server{Handler: s.Handler(), ReadTimeout: requestTime, WriteTimeout: answerTime}
+	if s.Certificate != nil {
+		srv.TLSConfig = s.Certificate.config()
 	}
+	return listen(ctx, addr, srv, s.Log)
+}
+
+// listen serves until ctx ends.
+func listen(ctx context.Context, addr string, srv *http.Server, log *slog.Logger) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	srv.ReadHeaderTimeout, srv.IdleTimeout, srv.MaxHeaderBytes = headerTime, idleTime, headerBytes
+	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	stopped := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
 		defer close(stopped)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
-		_ = srv.Shutdown(last)
+		if srv.Shutdown(last) != nil {
+			_ = srv.Close()
+		}
 	})()
-	err := srv.ListenAndServe()
-	if ctx.Err() != nil {
+	l = limit(l, connections)
+	if srv.TLSConfig != nil {
+		err = srv.ServeTLS(l, "", "")
+	} else {
+		err = srv.Serve(l)
+	}
+	if ctx.Err() != nil && errors.Is(err, http.ErrServerClosed) {
 		<-stopped
 		return nil
 	}
 	return err
 }
+
+func (s *Server) alive(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
 
 // ready: a first pass has reached the Swarm for some stack.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
@@ -146,15 +104,6 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "no pass has reached the Swarm yet", http.StatusServiceUnavailable)
 }
 
-func (s *Server) status(w http.ResponseWriter, r *http.Request) {
-	var outcomes []*reconcile.Outcome
-	for _, e := range s.Board.entries() {
-		outcomes = append(outcomes, e.outcome)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = render.StatusJSON(w, outcomes)
-}
-
 func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
 	want := r.URL.Query().Get("stack")
 	for _, e := range s.Board.entries() {
@@ -164,11 +113,5 @@ func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	reply(w, http.StatusNotFound, map[string]string{"error": "no plan of such a stack yet"})
-}
-
-func reply(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v)
+	fail(w, http.StatusNotFound, "no plan of such a stack yet")
 }

@@ -204,7 +204,7 @@ func TestProbesAreShared(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 20 {
 				wg.Go(func() {
-					if r := s.probe(t.Context(), stack, stack.Settings.Checks[0]); r.Status != reconcile.CheckPassed {
+					if r, ok := s.probe(t.Context(), stack, stack.Settings.Checks[0]); !ok || r.Status != reconcile.CheckPassed {
 						t.Errorf("%+v", r)
 					}
 				})

@@ -1,0 +1,87 @@
+package serve
+
+import (
+	"maps"
+	"time"
+)
+
+// Standing is what is true of a stack beside what its passes found. The zero
+// value is that of a stack nobody has said anything about.
+type Standing struct {
+	Held       *Mark       `json:"held,omitempty"`      // a revision that is not tried again
+	Suspended  *Mark       `json:"suspended,omitempty"` // a person's word that nothing is written
+	Conditions []Condition `json:"conditions,omitempty"`
+	// Retry is when the next pass after a failure is due, Failures how many there
+	// were in a row.
+	Retry    time.Time `json:"retry,omitzero"`
+	Failures int       `json:"failures,omitempty"`
+	// SpecError says why the spec cannot be used; the last good one holds.
+	SpecError string `json:"specError,omitempty"`
+}
+
+// Mark is something that somebody decided about a stack.
+type Mark struct {
+	Since time.Time `json:"since"`
+	By    string    `json:"by,omitempty"`
+	Why   string    `json:"why,omitempty"`
+}
+
+// Condition is one thing about a stack that is true, false or unknown.
+type Condition struct {
+	Type    string    `json:"type"`
+	Status  string    `json:"status"` // True, False or Unknown
+	Reason  string    `json:"reason,omitempty"`
+	Message string    `json:"message,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+}
+
+// SourceState is where specs come from, and how that went.
+type SourceState struct {
+	Seen  time.Time `json:"seen,omitzero"` // when it last said what it holds
+	Error string    `json:"error,omitempty"`
+}
+
+// Stand changes what is known of a stack. A stack that no pass was posted of
+// may have a standing too.
+func (b *Board) Stand(stack string, change func(*Standing)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.standings == nil {
+		b.standings = map[string]Standing{}
+	}
+	s := b.standings[stack]
+	change(&s)
+	b.standings[stack] = s
+}
+
+// Source replaces what is known of a source. Its name is shown: it holds no
+// password.
+func (b *Board) Source(name string, s SourceState) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sources == nil {
+		b.sources = map[string]SourceState{}
+	}
+	b.sources[name] = s
+}
+
+// Lease says whether this controller holds the lease. Where nothing is said
+// there is no lease.
+func (b *Board) Lease(held bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lease = &held
+}
+
+// about is all that is known beside passes, at one moment.
+type about struct {
+	standings map[string]Standing
+	sources   map[string]SourceState
+	lease     *bool
+}
+
+func (b *Board) about() about {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return about{maps.Clone(b.standings), maps.Clone(b.sources), b.lease}
+}
