@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -38,6 +37,9 @@ type controller struct {
 // start is the caller's mistake, not a pass that failed.
 func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	c := &controller{app: a, flags: f, log: a.logger("json"), board: &serve.Board{}}
+	if err := f.serveFlags.check(); err != nil {
+		return nil, err
+	}
 	var err error
 	if c.schedule, err = trigger.ParseSchedule(f.schedule); err != nil {
 		return nil, err
@@ -64,7 +66,9 @@ func (c *controller) run(ctx context.Context) error {
 	ctx, c.stop = context.WithCancelCause(ctx)
 	defer c.stop(nil)
 	c.log.Info("swarmward runs", "version", version, "schedule", c.flags.schedule, "listen", c.flags.listen, "dry_run", c.flags.dryRun, "stacks", len(c.inputs))
-	c.serve(ctx)
+	if err := c.serve(ctx); err != nil {
+		return err
+	}
 	for _, in := range c.inputs {
 		nudge := trigger.NewNudge()
 		c.running.Go(func() { c.schedule.Run(ctx, nudge.Now) })
@@ -79,19 +83,6 @@ func (c *controller) run(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// serve answers over HTTP.
-func (c *controller) serve(ctx context.Context) {
-	if c.flags.listen == "" {
-		return
-	}
-	server := &serve.Server{Board: c.board, Prober: c.domain.Prober, ReadOnly: c.flags.dryRun, Log: c.log}
-	c.running.Go(func() {
-		if err := server.ListenAndServe(ctx, c.flags.listen); err != nil {
-			c.stop(fmt.Errorf("--listen %s: %w", c.flags.listen, err))
-		}
-	})
 }
 
 // loop of one stack.

@@ -7,8 +7,9 @@ import (
 )
 
 type runFlags struct {
-	schedule, listen string
-	dryRun           bool
+	serveFlags
+	schedule string
+	dryRun   bool
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -23,13 +24,15 @@ one. A pass that fails is logged and tried again sooner, from 1 s to 5 min.
 Between passes each check runs on its own interval; a status that changes is
 logged once.
 
-With --listen it answers on /healthz, /readyz, /api/v1/status, /api/v1/plan,
-/api/v1/health/redis and /api/v1/health/CHECK.`,
+With --listen it shows people a page at / and answers programs at /healthz,
+/readyz, /metrics, /api/v1/status, /api/v1/plan, /api/v1/history,
+/api/v1/health/redis, /api/v1/health/CHECK and, with a token or a signature,
+POST /api/v1/reconcile and POST /webhook/git.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
 	}
 	cmd.Flags().StringVar(&f.schedule, "schedule", "@every 1m", "cron `SCHEDULE` of the passes: five fields, six with seconds, or @every 1m")
-	cmd.Flags().StringVar(&f.listen, "listen", "", "`ADDRESS` to serve HTTP on, such as :8080 (default: none)")
+	f.serveFlags.register(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "report drift, write nothing, run only checks that read")
 	return cmd
 }
