@@ -34,7 +34,10 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 		current: map[object]string{},
 		redact:  Redactor(stack),
 		live:    map[Kind]revisions{KindSecret: indexRevisions(seen.Secrets), KindConfig: indexRevisions(seen.Configs)},
+		archive: openArchive(seen, stack.Name),
 	}
+	x.plan.current = x.current
+	x.known = x.archive.known(stack, seen, d.Fingerprints)
 	x.ignored = x.ignoreRules()
 	for _, n := range stack.Networks {
 		if !x.leave(KindNetwork, n.Key, hasKey(seen.Networks, n.Name)) {
@@ -46,14 +49,20 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 			x.volume(v)
 		}
 	}
-	x.Fingerprints.warm(stack.Secrets, seen)
+	x.Fingerprints.warm(x.unknown(stack.Secrets), seen)
 	for _, s := range stack.Secrets {
-		if !x.leaveRevision(KindSecret, s.Key, s.Name) {
+		switch {
+		case s.Object != "" && !s.External:
+			x.pinned(Change{Kind: KindSecret, Name: s.Key, Object: s.Object}, s.Name)
+		case !x.leaveRevision(KindSecret, s.Key, s.Name):
 			x.secret(s)
 		}
 	}
 	for _, c := range stack.Configs {
-		if !x.leaveRevision(KindConfig, c.Key, c.Name) {
+		switch {
+		case c.Object != "" && !c.External:
+			x.pinned(Change{Kind: KindConfig, Name: c.Key, Object: c.Object}, c.Name)
+		case !x.leaveRevision(KindConfig, c.Key, c.Name):
 			x.config(c)
 		}
 	}
@@ -62,6 +71,7 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 	}
 	x.prune()
 	x.keep()
+	x.warnUnreadable()
 	if stack.Partial == nil {
 		x.warnUnusedRules()
 	} else {
@@ -82,6 +92,8 @@ type diffing struct {
 	ignored func(string) bool
 	rules   []*ignoreRule
 	live    map[Kind]revisions       // of secrets and configs
+	archive *archive                 // of the stack's records
+	known   map[string]string        // keys of the secrets whose content these live ones have, by name
 	inUse   map[Kind]map[string]bool // secrets and configs, by name, that services will refer to
 }
 
@@ -305,8 +317,11 @@ func (x *diffing) resolved(s swarm.ServiceSpec) swarm.ServiceSpec {
 	return s
 }
 
-func (x *diffing) revision(kind Kind, name string) string {
-	return cmp.Or(x.current[object{kind, name}], name)
+func (x *diffing) revision(kind Kind, name string) string { return x.plan.revision(kind, name) }
+
+// revision is the full name of the object in use for the first revision's name.
+func (p *Plan) revision(kind Kind, name string) string {
+	return cmp.Or(p.current[object{kind, name}], name)
 }
 
 // Redactor hides the contents of the stack's secrets wherever they occur.

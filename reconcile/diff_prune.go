@@ -36,12 +36,12 @@ func (x *diffing) prune() {
 		}
 	}
 	for _, name := range sortedKeys(x.seen.Secrets) {
-		if s := x.seen.Secrets[name]; x.owns(s.Spec.Labels, LabelManaged) && !revisionOfNamed(named[KindSecret], name) {
+		if s := x.seen.Secrets[name]; x.owns(s.Spec.Labels, LabelManaged) && !revisionOfNamed(named[KindSecret], name) && !x.archive.needs(KindSecret, name) {
 			x.remove(KindSecret, s.ID, name, 0)
 		}
 	}
 	for _, name := range sortedKeys(x.seen.Configs) {
-		if s := x.seen.Configs[name]; x.owns(s.Spec.Labels, LabelManaged) && !revisionOfNamed(named[KindConfig], name) {
+		if s := x.seen.Configs[name]; x.owns(s.Spec.Labels, LabelManaged) && !revisionOfNamed(named[KindConfig], name) && !x.archive.needs(KindConfig, name) {
 			x.remove(KindConfig, s.ID, name, 0)
 		}
 	}

@@ -58,7 +58,8 @@ func (x *diffing) secret(s spec.Secret) {
 func (x *diffing) sameSecret(live swarm.Secret, s spec.Secret) bool {
 	f := live.Spec.Labels[LabelFingerprint]
 	return f != "" && driverText(live.Spec.Templating) == driverText(s.Spec.Templating) &&
-		driverText(live.Spec.Driver) == driverText(s.Spec.Driver) && x.Fingerprints.Match(f, []byte(s.Data))
+		driverText(live.Spec.Driver) == driverText(s.Spec.Driver) &&
+		(x.known[live.Spec.Name] == s.Key || x.Fingerprints.Match(f, []byte(s.Data)))
 }
 
 // rotates: an adopted secret that nothing has proved is replaced when somebody
@@ -195,8 +196,8 @@ func (x *diffing) ownedConfig(except string) func(string) (string, bool) {
 	}
 }
 
-// retire plans the removal of revisions that swarmward made and that are no
-// longer used, for after the checks have passed.
+// retire plans the removal of revisions that swarmward made and that nothing
+// uses any longer and no record needs, for after the checks have passed.
 func (x *diffing) retire(kind Kind, key, base string, revs []int, owned func(name string) (string, bool)) {
 	if x.stack.Partial != nil {
 		return // others may still use them
@@ -204,7 +205,7 @@ func (x *diffing) retire(kind Kind, key, base string, revs []int, owned func(nam
 	for _, n := range revs {
 		name := revisionName(base, n)
 		id, ok := owned(name)
-		if !ok || name == x.current[object{kind, base}] {
+		if !ok || name == x.current[object{kind, base}] || x.archive.needs(kind, name) {
 			continue
 		}
 		x.add(Change{

@@ -21,7 +21,7 @@ func applied(t *testing.T) *fakeSwarm {
 	if o := r.Pass(t.Context(), pair()); o.ExitCode() != ExitOK {
 		t.Fatalf("first pass: exit %d, %v, %v", o.ExitCode(), o.Err, o.Verdicts)
 	}
-	f.writes = nil
+	f.writes, f.kept = nil, nil
 	return f
 }
 
@@ -106,6 +106,19 @@ update service back rolling(1): the spec changed, and so did somebody by hand
 		},
 		{
 			name: "a secret's content",
+			spec: func(s *spec.Stack) { s.Secrets[0].Data = spec.Sensitive("correct horse") },
+			want: `
+create secret password: its content changed
+  secrets.password.content (sensitive, changed)
+update service back rolling(1): the spec changed
+  services.back.secrets.password.source app_password -> app_password.r2
+update service front rolling(1): the spec changed
+  services.front.secrets.password.source app_password -> app_password.r2
+`,
+		},
+		{
+			name: "a secret's content, and no record needs the old one",
+			live: func(f *fakeSwarm) { delete(f.seen.Configs, "swarmward.app.1") },
 			spec: func(s *spec.Stack) { s.Secrets[0].Data = spec.Sensitive("correct horse") },
 			want: `
 create secret password: its content changed

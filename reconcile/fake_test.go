@@ -21,6 +21,7 @@ type fakeSwarm struct {
 	mu     sync.Mutex
 	seen   Observed
 	writes []string
+	kept   []string // writes of what swarmward keeps for itself, which are not in writes
 	index  uint64
 	start  time.Duration
 	leave  time.Duration // how long a removed service's tasks take to go
@@ -118,7 +119,7 @@ func (f *fakeSwarm) Do(_ context.Context, w Write) error {
 		f.note("label secret %s", w.Spec.Name)
 		f.seen.Secrets[w.Spec.Name] = swarm.Secret{ID: w.ID, Meta: swarm.Meta{Version: v}, Spec: w.Spec}
 	case CreateConfig:
-		f.note("create config %s", w.Spec.Name)
+		f.noteConfig("create config %s", w.Spec)
 		f.seen.Configs[w.Spec.Name] = swarm.Config{ID: "id-" + w.Spec.Name, Meta: swarm.Meta{Version: v}, Spec: w.Spec}
 	case CreateService:
 		f.note("create service %s", w.Spec.Name)
@@ -132,7 +133,11 @@ func (f *fakeSwarm) Do(_ context.Context, w Write) error {
 		replaced := !sameOnWire(was.TaskTemplate, w.Spec.TaskTemplate) || !sameOnWire(was.EndpointSpec, w.Spec.EndpointSpec)
 		return f.run(w.ID, v, w.Spec, replaced)
 	case Remove:
-		f.note("remove %s %s", w.Kind, w.Name)
+		if w.Kind == KindConfig {
+			f.noteConfig("remove config %s", f.seen.Configs[w.Name].Spec)
+		} else {
+			f.note("remove %s %s", w.Kind, w.Name)
+		}
 		if w.Kind == KindService {
 			f.left[w.ID] = time.Now()
 		}
@@ -153,6 +158,14 @@ func (f *fakeSwarm) Do(_ context.Context, w Write) error {
 
 func (f *fakeSwarm) note(format string, args ...any) {
 	f.writes = append(f.writes, fmt.Sprintf(format, args...))
+}
+
+func (f *fakeSwarm) noteConfig(format string, c swarm.ConfigSpec) {
+	if c.Labels[LabelKept] != "" {
+		f.kept = append(f.kept, fmt.Sprintf(format, c.Name))
+		return
+	}
+	f.note(format, c.Name)
 }
 
 // run stores a service and, when its tasks are replaced, starts one anew.

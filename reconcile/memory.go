@@ -79,7 +79,7 @@ type Attempt struct {
 // fingerprint of all secrets' contents together, which the revision leaves out.
 type Target struct {
 	Revision string `json:"revision"`
-	Secrets  string `json:"secrets,omitempty"`
+	Secrets  string `json:"secretsPrint,omitempty"`
 }
 
 // MemoryOf reads what the Swarm remembers of a stack. The error is for a person:
@@ -93,7 +93,7 @@ func MemoryOf(seen *Observed, stack string) (Memory, error) {
 	if m.Labels[LabelStack] != stack || m.Labels[LabelKept] != keptMemory {
 		return m, fmt.Errorf("config %s has the name under which swarmward keeps what it knows of stack %s, and was made by somebody else: remove it or make it anew under another name", live.Spec.Name, stack)
 	}
-	if err := readableSchema(live.Spec); err != nil {
+	if err := readableSchema(live.Spec, memorySchema); err != nil {
 		return m, err
 	}
 	for label, into := range map[string]any{LabelSuspended: &m.Suspended, LabelHeld: &m.Held, LabelAttempt: &m.Attempt} {
@@ -106,13 +106,14 @@ func MemoryOf(seen *Observed, stack string) (Memory, error) {
 	return m, nil
 }
 
-func readableSchema(kept swarm.ConfigSpec) error {
+// readableSchema: this program knows the versions up to known.
+func readableSchema(kept swarm.ConfigSpec, known int) error {
 	var schema int
 	if _, err := fmt.Sscan(kept.Labels[LabelSchema], &schema); err != nil || schema < 1 {
 		return fmt.Errorf("config %s: label %s is %q, which is no version", kept.Name, LabelSchema, kept.Labels[LabelSchema])
 	}
-	if schema > memorySchema {
-		return fmt.Errorf("config %s was written by a newer swarmward (schema %d, this one knows %d): use that one", kept.Name, schema, memorySchema)
+	if schema > known {
+		return fmt.Errorf("config %s was written by a newer swarmward (schema %d, this one knows %d): use that one", kept.Name, schema, known)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ const (
 	PhaseApply    Phase = "apply"
 	PhaseConverge Phase = "converge"
 	PhaseVerify   Phase = "verify"
+	PhaseRecord   Phase = "record"
 )
 
 // Event is one step of progress, for people and logs. State is started, done,
@@ -59,6 +60,7 @@ type Outcome struct {
 	Applied  []Applied          // one per write, in the order in which they ended
 	Verdicts map[string]Verdict // by service key
 	Checks   []CheckResult      // in the spec's order
+	Recorded *Record            // that this pass kept; nil: nothing new has proved itself
 	Err      error              // an error of the Engine or the input
 	Started  time.Time
 	Took     time.Duration
@@ -166,6 +168,7 @@ func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, s
 	p.since = seen.At
 	own := *r
 	own.Prober = relabelled{r.Prober, p}
+	own.Differ.Fingerprints = cmp.Or(own.Differ.Fingerprints, &Fingerprints{})
 	p.Reconciler = &own
 	if p.idle = !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Write != nil }); p.idle {
 		p.watch.seen, p.watch.at = seen, started
@@ -176,6 +179,7 @@ func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, s
 		p.verify(ctx)
 		p.confirm(ctx)
 		p.cleanup(ctx)
+		p.keepRecord(ctx, seen)
 	}
 	p.end(ctx, started)
 	return p.out

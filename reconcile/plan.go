@@ -84,6 +84,8 @@ type Plan struct {
 	// Unverified lists the keys of secrets that were there before swarmward and
 	// that no check has proved yet.
 	Unverified []string
+
+	current map[object]string // first revision of a secret or config -> name of the one in use
 }
 
 // Change is one object's difference.

@@ -34,7 +34,12 @@ func TestRouteCheckWaitsForTraefik(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := applied(t)
 				var wrote, tried time.Time
-				f.fail = func(Write) error { wrote = time.Now(); return nil }
+				f.fail = func(w Write) error {
+					if _, ok := w.(UpdateService); ok {
+						wrote = time.Now()
+					}
+					return nil
+				}
 				r := &Reconciler{Engine: f, Prober: fakeProber(func(c spec.Check) CheckResult {
 					tried = time.Now()
 					return passing(c)

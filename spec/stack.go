@@ -44,6 +44,9 @@ type Stack struct {
 	Configs  []Config
 
 	Settings Settings
+	// SecretsPrint is a fingerprint of all secrets' contents together, of a stack
+	// that was not loaded but comes from a record, which has no contents.
+	SecretsPrint string `json:",omitempty"`
 	// Partial lists the paths that a pass is limited to; nil for a whole stack.
 	// What a partial stack does not name is somebody else's business for now:
 	// nothing is removed.
@@ -97,6 +100,9 @@ type Secret struct {
 	Spec      swarm.SecretSpec // Data is left empty: the content is in Data below
 	Data      Sensitive
 	Variable  string `json:",omitempty"` // name of the environment variable that holds it, if one does
+	// Object is the full name of the one revision to use, whatever Data is; empty:
+	// the one that holds Data. With it, a Data of nil is unknown.
+	Object string `json:",omitempty"`
 }
 
 // Config is a top-level config of the spec; its content is Spec.Data.
@@ -104,6 +110,7 @@ type Config struct {
 	Key, Name string // Name is the first revision's
 	External  bool
 	Spec      swarm.ConfigSpec
+	Object    string `json:",omitempty"` // full name of the one revision to use; empty: the one that holds Spec.Data
 }
 
 // Settings is the decoded x-swarmward extension, defaults filled in.
@@ -145,6 +152,10 @@ type Check struct {
 	Route      *RouteCheck
 	HTTP       *HTTPCheck
 	TCP        *TCPCheck
+
+	// Withheld is set where texts of the check held secrets and are not here, as
+	// in a record: a fingerprint of what they are.
+	Withheld string `json:",omitempty"`
 }
 
 // Kind is the name of the variant that is set, as the spec writes it.
@@ -306,11 +317,11 @@ type Credential struct {
 }
 
 // SecretData is the content of the secret with that key; false when the spec
-// does not hold it (external, or no such key).
+// does not hold it (external, of a record, or no such key).
 func (s *Stack) SecretData(key string) (Sensitive, bool) {
 	for _, x := range s.Secrets {
 		if x.Key == key && !x.External {
-			return x.Data, true
+			return x.Data, x.Object == "" || x.Data != nil
 		}
 	}
 	return nil, false

@@ -12,20 +12,20 @@ type TLS struct {
 type Material struct {
 	Secret, Config string    // key of a top-level object
 	File           string    // as written, relative to the spec
-	Data           Sensitive // the content of File
+	Data           Sensitive `json:"-"` // the content of File; nil where it is not known
 }
 
 // IsZero tells whether there is none.
 func (m Material) IsZero() bool { return m.Secret == "" && m.Config == "" && m.File == "" }
 
 // MaterialData is what m stands for; false when the spec does not hold it
-// (external, or no such key).
+// (external, of a record, or no such key).
 func (s *Stack) MaterialData(m Material) ([]byte, bool) {
 	if m.Secret != "" {
 		return s.SecretData(m.Secret)
 	}
 	if m.File != "" {
-		return m.Data, true
+		return m.Data, m.Data != nil
 	}
 	for _, x := range s.Configs {
 		if x.Key == m.Config && !x.External {
