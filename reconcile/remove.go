@@ -43,6 +43,27 @@ func Destroy(stack string, seen *Observed) *Plan {
 	return x.plan
 }
 
+// Forget adds to such a plan the removal of what swarmward itself keeps of the
+// stack: its memory and its records.
+func (p *Plan) Forget(seen *Observed) {
+	x := &diffing{stack: &spec.Stack{Name: p.Stack}, seen: seen, plan: p}
+	for _, name := range sortedKeys(seen.Configs) {
+		c := seen.Configs[name]
+		kind := c.Spec.Labels[LabelKept]
+		if c.Spec.Labels[LabelStack] != p.Stack || kind != keptMemory && kind != keptRecord {
+			continue
+		}
+		if err := readableSchema(c.Spec, map[string]int{keptMemory: memorySchema, keptRecord: recordSchema}[kind]); err != nil {
+			x.leftBehind(KindConfig, name, err.Error(), "docker config rm "+name)
+			continue
+		}
+		x.remove(KindConfig, c.ID, name, 0)
+		gone := &p.Changes[len(p.Changes)-1]
+		gone.Cause, gone.AfterChecks = "what swarmward remembers of the stack", false
+	}
+	x.sort()
+}
+
 // leftBehind notes what a destroyed stack leaves behind.
 func (x *diffing) leftBehind(kind Kind, name, why, command string) {
 	x.add(Change{

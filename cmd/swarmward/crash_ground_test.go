@@ -164,7 +164,14 @@ func (g *ground) objects() []string {
 	for _, s := range h.secrets {
 		add("secret", s.Spec.Name, s.Spec)
 	}
+	for _, line := range g.records(h) {
+		add("record", "", line)
+	}
 	for _, c := range h.configs {
+		if c.Spec.Labels[reconcile.LabelKept] != "" {
+			delete(c.Spec.Labels, reconcile.LabelChecksum) // of a time, among others
+			c.Spec.Data = nil
+		}
 		add("config", c.Spec.Name, c.Spec)
 	}
 	for _, s := range h.services {
@@ -181,6 +188,27 @@ func (g *ground) objects() []string {
 		out = append(out, fmt.Sprintf("service %s has %d tasks", s.Spec.Name, running))
 	}
 	slices.Sort(out)
+	return out
+}
+
+// records are what the stack's history says, without its times.
+func (g *ground) records(h holdings) (out []any) {
+	seen := &reconcile.Observed{Configs: map[string]swarm.Config{}}
+	for _, c := range h.configs {
+		seen.Configs[c.Spec.Name] = c
+	}
+	records, unreadable := reconcile.Records(seen, g.base.Stack)
+	for _, u := range unreadable {
+		out = append(out, u)
+	}
+	for _, r := range records {
+		r.At = time.Time{}
+		for i := range r.Checks {
+			r.Checks[i].Latency = 0
+		}
+		r.Digest = "" // of image digests, among others
+		out = append(out, []any{r, r.RecordedSpec})
+	}
 	return out
 }
 
@@ -214,7 +242,9 @@ func (g *ground) holdings() (h holdings) {
 	h.networks = slices.DeleteFunc(h.networks, func(n network.Summary) bool { return others(n.Name) })
 	h.volumes = slices.DeleteFunc(volumes.Volumes, func(v *volume.Volume) bool { return others(v.Name) })
 	h.secrets = slices.DeleteFunc(h.secrets, func(s swarm.Secret) bool { return others(s.Spec.Name) })
-	h.configs = slices.DeleteFunc(h.configs, func(c swarm.Config) bool { return others(c.Spec.Name) })
+	h.configs = slices.DeleteFunc(h.configs, func(c swarm.Config) bool {
+		return others(c.Spec.Name) && c.Spec.Labels[reconcile.LabelStack] != g.base.Stack
+	})
 	h.services = slices.DeleteFunc(h.services, func(s swarm.Service) bool { return others(s.Spec.Name) })
 	return h
 }

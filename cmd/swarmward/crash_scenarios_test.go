@@ -52,7 +52,9 @@ func destroy(ctx context.Context, r *reconcile.Reconciler, s *spec.Stack) *recon
 	if err != nil {
 		return &reconcile.Outcome{Err: err}
 	}
-	return r.Destroy(ctx, s.Name, reconcile.Destroy(s.Name, seen))
+	plan := reconcile.Destroy(s.Name, seen)
+	plan.Forget(seen)
+	return r.Destroy(ctx, s.Name, plan)
 }
 
 // shape is what the scenarios change about the stack.

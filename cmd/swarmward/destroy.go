@@ -12,14 +12,15 @@ import (
 )
 
 func (a *app) destroyCmd() *cobra.Command {
-	var yes, dryRun bool
+	var yes, dryRun, keepHistory bool
 	cmd := &cobra.Command{
 		Use:   "destroy [STACK]",
 		Short: "Remove a stack; volumes stay",
 		Long: `Remove the services, configs, secrets and networks that swarmward made or adopted
 for a stack: the one named, or the one of the spec. Volumes stay with their data,
 and so does everything that somebody else made; what stays is listed with the
-command that would remove it. Shows what it would do and asks first; without a
+command that would remove it. The records of the stack's history go too, for the
+secrets that they name are gone; --keep-history keeps them. Shows what it would do and asks first; without a
 terminal it takes --yes.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,11 +28,12 @@ terminal it takes --yes.`,
 			if err != nil {
 				return err
 			}
-			return a.destroy(cmd, name, yes, dryRun)
+			return a.destroy(cmd, name, yes, dryRun, keepHistory)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be removed and remove nothing")
+	cmd.Flags().BoolVar(&keepHistory, "keep-history", false, "keep the records of the stack's history")
 	return cmd
 }
 
@@ -55,7 +57,7 @@ func (a *app) stackToDestroy(cmd *cobra.Command, args []string) (string, error) 
 	return stacks[0].Name, nil
 }
 
-func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun bool) error {
+func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun, keepHistory bool) error {
 	r, e, err := a.reconciler("text")
 	if err != nil {
 		return err
@@ -67,6 +69,9 @@ func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun bool) error {
 		return err
 	}
 	plan := reconcile.Destroy(name, seen)
+	if !keepHistory {
+		plan.Forget(seen)
+	}
 	if len(plan.Changes) == 0 {
 		return fmt.Errorf("there is nothing of a stack %s in this Swarm; docker stack ls shows what there is", name)
 	}
