@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,6 +69,9 @@ func (l *loading) compose(ctx context.Context) (*model, error) {
 		if err != nil {
 			return nil, err
 		}
+		return m, nil
+	}
+	if m, err := l.composeParts(runtime.GOMAXPROCS(0), leastPart); err == nil {
 		return m, nil
 	}
 	m, err := l.composeOnce(ctx, false)

@@ -13,7 +13,7 @@ import (
 )
 
 // FuzzLoad looks for a spec that makes Load panic or hang, or say something
-// without saying where.
+// without saying where, or that is another one when it is loaded in parts.
 func FuzzLoad(f *testing.F) {
 	for _, pattern := range []string{"../desired-state.yaml", "testdata/lower/*.yaml"} {
 		files, _ := filepath.Glob(pattern)
@@ -45,7 +45,9 @@ func FuzzLoad(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		stack, err := Load(t.Context(), Options{Files: []string{path}, Name: "a", Environ: []string{"A=1", "B=", "PW=x"}, Lint: true})
+		o := Options{Files: []string{path}, Name: "a", Environ: []string{"A=1", "B=", "PW=x"}, Lint: true}
+		bothWays(t, o)
+		stack, err := Load(t.Context(), o)
 		if (stack == nil) == (err == nil) {
 			t.Errorf("stack %v, error %v", stack, err)
 		}

@@ -114,6 +114,8 @@ type loading struct {
 	stack     string
 	contents  map[string][]byte // of secrets and configs, by secrets.KEY
 	files     []string          // that gave variables, or would have
+	// decoded is the one file as compose-go decodes it.
+	decoded func() (map[string]any, error)
 }
 
 // read opens and parses all files and reads the environment.
@@ -131,6 +133,9 @@ func (l *loading) read() error {
 			return err
 		}
 		d.main = true
+		if len(l.options.Files) == 1 {
+			l.decodeAhead(d.data)
+		}
 		d.parse(l.report)
 		l.main = append(l.main, d)
 	}
