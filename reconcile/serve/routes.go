@@ -151,7 +151,9 @@ func (a *answer) status() int {
 // Unwrap is for http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-func fail(w http.ResponseWriter, code int, why string) { reply(w, code, map[string]string{"error": why}) }
+func fail(w http.ResponseWriter, code int, why string) {
+	reply(w, code, map[string]string{"error": why})
+}
 
 func reply(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
