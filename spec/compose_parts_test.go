@@ -55,13 +55,13 @@ func bothWays(t *testing.T, o Options) (plain bool) {
 	if !reflect.DeepEqual(want.raw, got.raw) {
 		t.Errorf("the raw form (-loader +parts):\n%s", cmp.Diff(want.raw, got.raw))
 	}
-	if diff := cmp.Diff(sorted(wantSaid), sorted(said)); diff != "" {
+	if diff := cmp.Diff(sortedFindings(wantSaid), sortedFindings(said)); diff != "" {
 		t.Errorf("what is wrong (-loader +parts):\n%s", diff)
 	}
 	return true
 }
 
-func sorted(r *report) []string {
+func sortedFindings(r *report) []string {
 	var out []string
 	for _, f := range r.findings {
 		out = append(out, f.String())
