@@ -23,6 +23,7 @@ type Loader struct {
 	inputs []string          // of the last load: absolute paths, also of what was looked for in vain
 	hash   [sha256.Size]byte // of the options and the inputs that stack was made from
 	stack  *Stack            // nil: nothing that could be given again
+	watch  []string          // what Inputs tells
 }
 
 // Load is the package's Load, as its result would be now.
@@ -39,12 +40,30 @@ func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
 	stack, inputs, err := load(ctx, o)
 	l.inputs, l.stack = inputs, nil
 	if err != nil {
+		l.watch = sorted(slices.Concat(l.watch, o.Files, o.EnvFiles))
 		return nil, err
 	}
+	l.watch = inputs
 	// The hash was taken before anything was read, so what changes meanwhile is
 	// noticed next time. The first load only tells what there is to hash.
 	l.stack, l.hash = stack, before
 	return stack, nil
+}
+
+// Inputs are the absolute paths of what the last load depended on, also of what
+// was looked for in vain. After one that failed they are those of the last
+// one that did not, and the files that it was given.
+func (l *Loader) Inputs() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.watch
+}
+
+// Stale says whether Load would load anew.
+func (l *Loader) Stale(o Options) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stack == nil || hashInputs(o, l.inputs) != l.hash
 }
 
 func sameCommit(a, b *Commit) bool { return a == b || a != nil && b != nil && *a == *b }
@@ -108,11 +127,16 @@ func (l *loading) inputs(m *model) []string {
 			out = append(out, hook.LabelFiles...)
 		}
 	}
-	for i, path := range out {
+	return sorted(out)
+}
+
+// sorted are the paths, absolute, each once.
+func sorted(paths []string) []string {
+	for i, path := range paths {
 		if abs, err := filepath.Abs(path); err == nil && path != "" {
-			out[i] = abs
+			paths[i] = abs
 		}
 	}
-	slices.Sort(out)
-	return slices.DeleteFunc(slices.Compact(out), func(path string) bool { return path == "" })
+	slices.Sort(paths)
+	return slices.DeleteFunc(slices.Compact(paths), func(path string) bool { return path == "" })
 }
