@@ -189,6 +189,14 @@ func (f *Fleet) claim(m *member, stack *spec.Stack) (*member, error) {
 	return nil, nil
 }
 
+// Has says whether there is such a member, and it is not about to end.
+func (f *Fleet) Has(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.members[key]
+	return m != nil && !m.leaving()
+}
+
 // Nudge makes a pass due of every member that concerned names, by what it is
 // loaded from and its last good spec, which is nil as long as there is none. It
 // returns how many those are. Nil concerns all.

@@ -26,6 +26,9 @@ type Loop struct {
 	// Checked hears of every result between passes, one at a time. Nil: nobody
 	// does.
 	Checked func(*spec.Stack, CheckResult)
+	// Rested hears after every pass how many have failed in a row and, where one
+	// has, when the next one is made on that account. Nil: nobody does.
+	Rested func(failures int, retry time.Time)
 
 	last     *spec.Stack
 	failures int
@@ -53,11 +56,16 @@ func (l *Loop) Run(ctx context.Context, nudges <-chan struct{}) {
 	for ctx.Err() == nil {
 		ok := l.pass(ctx)
 		var retry <-chan time.Time
+		var at time.Time
 		if ok {
 			l.failures = 0
 		} else {
-			retry = time.After(backoff(l.failures))
+			after := backoff(l.failures)
+			retry, at = time.After(after), time.Now().Add(after)
 			l.failures++
+		}
+		if l.Rested != nil {
+			l.Rested(l.failures, at)
 		}
 		l.wait(ctx, retry, nudges)
 	}

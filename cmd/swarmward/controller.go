@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/engine"
@@ -21,10 +22,11 @@ type controller struct {
 	flags    runFlags
 	log      *slog.Logger
 	schedule trigger.Schedule
-	inputs   []source.Input
 
 	domain *reconcile.Reconciler // each stack has a copy
 	engine *engine.Engine
+	fleet  *reconcile.Fleet
+	stacks *stacks
 	board  *serve.Board
 
 	// running are the parts that run until the context ends; stop ends it for
@@ -33,8 +35,8 @@ type controller struct {
 	stop    context.CancelCauseFunc
 }
 
-// controller is wired, and runs nothing yet. A spec that is wrong from the
-// start is the caller's mistake, not a pass that failed.
+// controller is wired, and runs nothing yet. A source or a lone spec that is
+// wrong from the start is the caller's mistake, not a pass that failed.
 func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	c := &controller{app: a, flags: f, log: a.logger("json"), board: &serve.Board{}}
 	if err := f.serveFlags.check(); err != nil {
@@ -44,14 +46,16 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	if c.schedule, err = trigger.ParseSchedule(f.schedule); err != nil {
 		return nil, err
 	}
-	if c.inputs, err = source.Paths(a.files); err != nil {
-		return nil, err
+	c.fleet = &reconcile.Fleet{Loop: c.loop, Log: c.log, Gone: c.board.Forget}
+	c.stacks = &stacks{source: source.Files(a.files), base: a.options(source.Input{}), fleet: c.fleet, log: c.log}
+	if c.stacks.files, err = trigger.NewFiles(c.log); err != nil {
+		c.log.Warn("files are not watched: a change of one is noticed with the next pass that is due", "error", err.Error())
 	}
-	stacks, err := a.stacks(ctx)
+	usable, err := c.stacks.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.warnings(stacks)
+	a.warnings(usable)
 	if c.domain, c.engine, err = a.reconciler("json"); err != nil {
 		return nil, err
 	}
@@ -65,18 +69,15 @@ func (c *controller) close() { _ = c.engine.Close() }
 func (c *controller) run(ctx context.Context) error {
 	ctx, c.stop = context.WithCancelCause(ctx)
 	defer c.stop(nil)
-	c.log.Info("swarmward runs", "version", version, "schedule", c.flags.schedule, "listen", c.flags.listen, "dry_run", c.flags.dryRun, "stacks", len(c.inputs))
+	c.log.Info("swarmward runs", "version", version, "schedule", c.flags.schedule, "listen", c.flags.listen, "dry_run", c.flags.dryRun, "stacks", c.stacks.count())
 	if err := c.serve(ctx); err != nil {
 		return err
 	}
-	for _, in := range c.inputs {
-		nudge := trigger.NewNudge()
-		c.running.Go(func() { c.schedule.Run(ctx, nudge.Now) })
-		loop := c.loop(in)
-		c.running.Go(func() { loop.Run(ctx, nudge) })
-	}
+	c.triggers(ctx)
+	c.stacks.muster(ctx)
 	<-ctx.Done()
 	c.log.Info("stopping")
+	c.fleet.Wait()
 	c.running.Wait()
 	c.log.Info("stopped")
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
@@ -86,15 +87,32 @@ func (c *controller) run(ctx context.Context) error {
 }
 
 // loop of one stack.
-func (c *controller) loop(in source.Input) *reconcile.Loop {
+func (c *controller) loop(m reconcile.Member) *reconcile.Loop {
 	r := *c.domain
 	r.Journal = &reconcile.Journal{}
 	r.Report = func(e reconcile.Event) {
 		c.log.Debug(string(e.Phase)+": "+e.State, "subject", e.Subject, "message", e.Message)
 	}
-	loader := &spec.Loader{}
+	// Until its spec can be used, a stack goes by what it is loaded from.
+	name := m.Key
+	stand := func(change func(*serve.Standing)) { c.board.Stand(name, change) }
 	return &reconcile.Loop{
 		Reconciler: &r, DryRun: c.flags.dryRun, Log: c.log, Done: c.board.Post, Checked: c.board.Checked,
-		Load: func(ctx context.Context) (*spec.Stack, error) { return loader.Load(ctx, c.options(in)) },
+		Load: func(ctx context.Context) (*spec.Stack, error) {
+			stack, err := m.Load(ctx)
+			if err != nil {
+				stand(func(s *serve.Standing) { s.SpecError = err.Error() })
+				return nil, err
+			}
+			if name == m.Key {
+				c.board.Forget(name)
+			}
+			name = stack.Name
+			stand(func(s *serve.Standing) { s.SpecError = "" })
+			return stack, nil
+		},
+		Rested: func(failures int, retry time.Time) {
+			stand(func(s *serve.Standing) { s.Failures, s.Retry = failures, retry })
+		},
 	}
 }

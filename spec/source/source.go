@@ -2,6 +2,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,10 +48,11 @@ func (c *Checkout) Options(in Input, base spec.Options) spec.Options {
 // them.
 type Files []string
 
-// Get looks for the files anew.
+// Get looks for the files anew. A folder without a spec holds none, and a file
+// that cannot be read is the trouble of whoever loads it.
 func (f Files) Get(context.Context) (*Checkout, error) {
-	inputs, err := Paths(f)
-	if err != nil {
+	inputs, err := find(f)
+	if err != nil && !errors.Is(err, errNone) {
 		return nil, err
 	}
 	return &Checkout{Inputs: inputs, Seen: time.Now()}, nil
@@ -67,6 +69,23 @@ type Input struct {
 // arguments mean Default. The errors say what to do; a file that cannot be
 // read is one of them.
 func Paths(args []string) ([]Input, error) {
+	inputs, err := find(args)
+	if err != nil {
+		return nil, err
+	}
+	for _, in := range inputs {
+		if err := readable(in.Files); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
+}
+
+// errNone is that folders hold no spec.
+var errNone = errors.New("put one there for each stack, or name a file with -f FILE")
+
+// find is Paths without a look into the files.
+func find(args []string) ([]Input, error) {
 	if len(args) == 0 {
 		args = []string{Default}
 	}
@@ -88,19 +107,21 @@ func Paths(args []string) ([]Input, error) {
 	}
 	switch {
 	case len(dirs) == 0:
-		return []Input{{Files: files}}, readable(files)
+		return []Input{{Files: files}}, nil
 	case len(files) > 0:
 		return nil, fmt.Errorf("spec %s is a directory and %s a file: give files, which are one stack together, or directories, which hold one stack in each file", dirs[0], files[0])
 	}
 	var out []Input
+	var none error
 	for _, dir := range dirs {
 		found, err := specsIn(dir)
-		if err != nil {
+		if err != nil && !errors.Is(err, errNone) {
 			return nil, err
 		}
+		none = cmp.Or(none, err)
 		out = append(out, found...)
 	}
-	return out, nil
+	return out, none
 }
 
 func specsIn(dir string) ([]Input, error) {
@@ -120,14 +141,14 @@ func specsIn(dir string) ([]Input, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("spec directory %s: no *.yaml or *.yml file in it: put one there for each stack, or name a file with -f FILE", dir)
+		return nil, fmt.Errorf("spec directory %s: no *.yaml or *.yml file in it: %w", dir, errNone)
 	}
 	slices.Sort(files)
 	var out []Input
 	for _, f := range files {
 		out = append(out, Input{Files: []string{f}})
 	}
-	return out, readable(files)
+	return out, nil
 }
 
 func isSpec(name string) bool {
