@@ -22,6 +22,7 @@ type controller struct {
 	flags    runFlags
 	log      *slog.Logger
 	schedule trigger.Schedule
+	poll     trigger.Nudge // a look at the source
 
 	domain *reconcile.Reconciler // each stack has a copy
 	engine *engine.Engine
@@ -38,8 +39,8 @@ type controller struct {
 // controller is wired, and runs nothing yet. A source or a lone spec that is
 // wrong from the start is the caller's mistake, not a pass that failed.
 func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
-	c := &controller{app: a, flags: f, log: a.logger("json"), board: &serve.Board{}}
-	if err := f.serveFlags.check(); err != nil {
+	c := &controller{app: a, flags: f, log: a.logger("json"), board: &serve.Board{}, poll: trigger.NewNudge()}
+	if err := errors.Join(f.serveFlags.check(), f.triggerFlags.check()); err != nil {
 		return nil, err
 	}
 	var err error
@@ -47,7 +48,7 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 		return nil, err
 	}
 	c.fleet = &reconcile.Fleet{Loop: c.loop, Log: c.log, Gone: c.board.Forget}
-	c.stacks = &stacks{source: source.Files(a.files), base: a.options(source.Input{}), fleet: c.fleet, log: c.log}
+	c.stacks = &stacks{source: source.Files(a.files), base: a.options(source.Input{}), fleet: c.fleet, log: c.log, told: c.source}
 	if c.stacks.files, err = trigger.NewFiles(c.log); err != nil {
 		c.log.Warn("files are not watched: a change of one is noticed with the next pass that is due", "error", err.Error())
 	}

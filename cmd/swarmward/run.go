@@ -8,8 +8,8 @@ import (
 
 type runFlags struct {
 	serveFlags
-	schedule string
-	dryRun   bool
+	triggerFlags
+	dryRun bool
 }
 
 func (a *app) runCmd() *cobra.Command {
@@ -31,7 +31,7 @@ POST /api/v1/reconcile and POST /webhook/git.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
 	}
-	cmd.Flags().StringVar(&f.schedule, "schedule", "@every 1m", "cron `SCHEDULE` of the passes: five fields, six with seconds, or @every 1m")
+	f.triggerFlags.register(cmd)
 	f.serveFlags.register(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "report drift, write nothing, run only checks that read")
 	return cmd

@@ -9,6 +9,7 @@ import (
 
 	"github.com/swarmward/swarmward/reconcile/engine"
 	"github.com/swarmward/swarmward/reconcile/serve"
+	"github.com/swarmward/swarmward/reconcile/trigger"
 )
 
 // serveFlags are those of run that say where it answers, and whom.
@@ -55,6 +56,7 @@ func (c *controller) serve(ctx context.Context) error {
 	server := &serve.Server{
 		Board: c.board, Prober: c.domain.Prober, ReadOnly: c.flags.dryRun, Log: c.log, Version: version,
 		Metrics: serve.NewMetrics(c.board, version), Access: f.access,
+		Reconcile: trigger.Asked{Nudge: c.asked}, Webhook: c.webhook(),
 	}
 	c.engine.Called = func(call engine.Call) { server.Metrics.EngineCall(call.Operation, call.Code, call.Took) }
 	if f.cert != "" {

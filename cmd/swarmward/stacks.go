@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/trigger"
@@ -22,12 +23,15 @@ type stacks struct {
 	fleet  *reconcile.Fleet
 	files  *trigger.Files // nil: nothing is watched
 	log    *slog.Logger
+	// told hears when the source last said what it holds, and what is wrong with it.
+	told func(seen time.Time, err error)
 
 	refreshing sync.Mutex // one at a time
 	mu         sync.Mutex
 	checkout   *source.Checkout
 	loaded     map[string]*origin // by key
 	trouble    string             // what the source said last
+	seen       time.Time
 }
 
 // origin is one stack's way from the source.
@@ -46,7 +50,7 @@ func (s *stacks) begin(ctx context.Context) (usable []*spec.Stack, err error) {
 	if checkout == nil {
 		return nil, err
 	}
-	s.note(err)
+	s.note(checkout, err)
 	s.hold(checkout)
 	var errs []error
 	for _, in := range checkout.Inputs {
@@ -72,7 +76,7 @@ func (s *stacks) refresh(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	s.note(err)
+	s.note(checkout, err)
 	if checkout != nil {
 		s.hold(checkout)
 		s.muster(ctx)
@@ -83,14 +87,18 @@ func (s *stacks) refresh(ctx context.Context) {
 	}
 }
 
-// note what the source says, once.
-func (s *stacks) note(err error) {
+// note what the source says, and log it once.
+func (s *stacks) note(checkout *source.Checkout, err error) {
 	said := ""
 	if err != nil {
 		said = err.Error()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if checkout != nil {
+		s.seen = checkout.Seen
+	}
+	s.told(s.seen, err)
 	switch {
 	case said == s.trouble:
 	case said != "":
@@ -186,4 +194,15 @@ func (s *stacks) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.loaded)
+}
+
+// follows is the branch, tag or commit that the source was told to hold; empty
+// where that is not known.
+func (s *stacks) follows() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.checkout.Commit == nil {
+		return ""
+	}
+	return s.checkout.Commit.Ref
 }
