@@ -18,7 +18,7 @@ type Record struct {
 	Of     string    `json:"stack"`
 	At     time.Time `json:"at"`
 	Target
-	Source Source `json:"source,omitzero"`
+	Source *spec.Commit `json:"source,omitempty"` // where the spec's source knows one
 
 	Secrets []RecordedObject `json:"secrets"`
 	Configs []RecordedObject `json:"configs"`
@@ -38,14 +38,6 @@ type RecordedSpec struct {
 	// Settings without what is secret in them: no content of a file, and no text
 	// with the content of a secret in it.
 	Settings spec.Settings `json:"settings"`
-}
-
-// Source says who wrote a revision, where the source of the spec knows it.
-type Source struct {
-	Commit  string    `json:"commit,omitempty"`
-	Author  string    `json:"author,omitempty"`
-	Subject string    `json:"subject,omitempty"`
-	At      time.Time `json:"at,omitzero"`
 }
 
 // RecordedService is a service of the spec as it was lowered.

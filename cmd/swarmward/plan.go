@@ -19,6 +19,7 @@ type planFlags struct {
 	targets       []string
 	rotate        []string
 	out           string
+	against       int
 }
 
 func (f *planFlags) register(cmd *cobra.Command) {
@@ -53,14 +54,24 @@ func (a *app) planCmd() *cobra.Command {
 		Long: `Show what apply would change, field by field, and what each change would cost.
 Makes read-only calls alone. Exits with 2 when there is something to change or a
 blocked difference, with 0 when the Swarm is what the spec says. With --out the
-plan is also kept in a file, for apply --plan to do exactly that and no more.
+plan is also kept in a file, for apply --plan to do exactly that and no more. With
+--against N it shows what going back to a record of the history would change.
 
 -o json is for programs. -o markdown is a comment for a pull request; its first
 line is the same each time, so that a bot finds the comment to replace.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.plan(cmd, f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("against") {
+				return a.plan(cmd, f)
+			}
+			if err := f.checkAgainst(); err != nil {
+				return err
+			}
+			return a.planAgainst(cmd, f.against)
+		},
 	}
 	f.register(cmd)
+	cmd.Flags().IntVar(&f.against, "against", 0, "compare record `N` of swarmward history with the Swarm, instead of the spec")
 	cmd.Flags().StringVar(&f.out, "out", "", "also keep the plan in `FILE`, for apply --plan")
 	a.writesMarkdown(cmd, "always", "`FORMAT` of the plan on stdout: text, json or markdown")
 	return cmd

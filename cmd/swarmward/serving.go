@@ -56,7 +56,7 @@ func (c *controller) serve(ctx context.Context) error {
 	server := &serve.Server{
 		Board: c.board, Prober: c.domain.Prober, ReadOnly: c.flags.dryRun, Log: c.log, Version: version,
 		Metrics: serve.NewMetrics(c.board, version), Access: f.access,
-		Reconcile: trigger.Asked{Nudge: c.asked}, Webhook: c.webhook(),
+		Reconcile: trigger.Asked{Nudge: c.asked}, Webhook: c.webhook(), Records: c.records,
 	}
 	c.engine.Called = func(call engine.Call) { server.Metrics.EngineCall(call.Operation, call.Code, call.Took) }
 	if f.cert != "" {

@@ -87,6 +87,7 @@ type outcomeJSON struct {
 	Applied       []appliedJSON                `json:"applied"`
 	Services      map[string]reconcile.Verdict `json:"services"`
 	Checks        []reconcile.CheckResult      `json:"checks"`
+	Record        int                          `json:"record,omitempty"` // that was kept of it
 }
 
 type appliedJSON struct {
@@ -142,6 +143,9 @@ func newOutcome(o *reconcile.Outcome) outcomeJSON {
 	if o.Plan != nil {
 		p := newPlan(o.Plan)
 		out.Plan = &p
+	}
+	if o.Recorded != nil {
+		out.Record = o.Recorded.Number
 	}
 	if o.Err != nil {
 		out.Error = o.Err.Error()

@@ -56,6 +56,9 @@ func (t Text) Outcome(w io.Writer, o *reconcile.Outcome, services []string) {
 		}
 	}
 	t.checks(w, o.Checks, width)
+	if o.Recorded != nil {
+		fmt.Fprintf(w, "  record  %-*d   kept\n", width, o.Recorded.Number)
+	}
 }
 
 func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
