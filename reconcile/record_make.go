@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"strings"
-	"time"
 
 	"github.com/docker/docker/api/types/swarm"
 
@@ -16,7 +15,7 @@ import (
 // newRecord is what there is to keep of a stack that was just proved, without a
 // number. plan was made from seen and has nothing left to do.
 func newRecord(stack *spec.Stack, plan *Plan, seen *Observed, checks []CheckResult, f *Fingerprints) (Record, error) {
-	r := Record{Schema: recordSchema, Of: stack.Name, At: time.Now().UTC().Truncate(time.Second), Target: TargetOf(stack, f), Source: stack.Commit}
+	r := Record{Schema: recordSchema, Of: stack.Name, Target: TargetOf(stack, f), Source: stack.Commit}
 	for _, s := range stack.Services {
 		r.Services = append(r.Services, RecordedService{Key: s.Key, Spec: asRan(s.Spec, seen), DependsOn: s.DependsOn})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/swarm"
 )
 
 // secrets are what the main job's .env holds; no other text has them in it.
@@ -68,7 +71,7 @@ func (o *operator) destroyedAndMadeAgain() {
 		return o.docker("exec", o.docker("ps", "-q", "--filter", "name=whatrack_redis"), "sh", "-c", "REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli "+command)
 	}
 	in("SET kept yes")
-	o.want(0, []string{"destroy", "--yes"}, "whatrack   destroyed, 10 removed, 1 kept", "docker volume rm redis_data")
+	o.want(0, []string{"destroy", "--yes"}, "whatrack   destroyed, 11 removed, 1 kept", "docker volume rm redis_data")
 	for _, kind := range []string{"service", "secret", "config", "network"} {
 		if left := o.docker(kind, "ls", "-q", "--filter", "label=com.docker.stack.namespace=whatrack"); left != "" {
 			o.t.Errorf("a %s is left: %s", kind, left)
@@ -313,6 +316,29 @@ func (o *operator) threeMore() {
 	o.want(0, []string{"apply"}, "changed by hand", "converged and verified, 1 written")
 }
 
+// unpacked is a record as text, as docker config inspect has it and as it is
+// within.
+func unpacked(t *testing.T, inspected string) string {
+	t.Helper()
+	var configs []swarm.Config
+	if err := json.Unmarshal([]byte(inspected), &configs); err != nil {
+		t.Fatal(err)
+	}
+	var data bytes.Buffer
+	for _, c := range configs {
+		data.Write(c.Spec.Data)
+	}
+	z, err := gzip.NewReader(&data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil || !strings.Contains(string(text), "redis-health-check") {
+		t.Fatalf("%v: this is no record: %s", err, text)
+	}
+	return inspected + string(text)
+}
+
 // nothingLeaked greps all that swarmward printed and all that the Engine tells
 // about every object for the secrets.
 func (o *operator) nothingLeaked() {
@@ -326,6 +352,13 @@ func (o *operator) nothingLeaked() {
 				all[kind+" "+id+" data"] = o.docker("config", "inspect", "--pretty", id)
 			}
 		}
+	}
+	kept := strings.Fields(o.docker("config", "ls", "-q", "--filter", "label=swarmward.stack=whatrack"))
+	for _, id := range kept {
+		all["record "+id] = unpacked(o.t, o.docker("config", "inspect", id))
+	}
+	if len(kept) == 0 {
+		o.t.Error("no record was kept")
 	}
 	for _, id := range strings.Fields(o.docker("ps", "-q", "--filter", "label=com.docker.stack.namespace=whatrack")) {
 		all["container "+id] = o.docker("inspect", id)

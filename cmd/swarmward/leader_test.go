@@ -46,17 +46,18 @@ func many(n int, value string) string {
 	return b.String()
 }
 
-// whole holds the Swarm to the stack: n services with their tasks, n configs
-// and one network, and nothing twice.
-func (o *operator) whole(n int) {
+// whole holds the Swarm to the stack: n services with their tasks, n configs in
+// so many revisions, as many records, one network, and nothing twice.
+func (o *operator) whole(n, revisions int) {
 	o.t.Helper()
 	o.want(0, []string{"plan"}, "nothing to do")
 	count := func(args ...string) int {
 		return len(strings.Fields(o.docker(append(args, "--filter", "label=com.docker.stack.namespace=many")...)))
 	}
-	if s, c, net := count("service", "ls", "-q"), count("config", "ls", "-q"), count("network", "ls", "-q"); s != n || c != n || net != 1 {
-		o.t.Errorf("%d services, %d configs, %d networks; want %d, %d and 1", s, c, net, n, n)
+	if s, c, net := count("service", "ls", "-q"), count("config", "ls", "-q"), count("network", "ls", "-q"); s != n || c != n*revisions || net != 1 {
+		o.t.Errorf("%d services, %d configs, %d networks; want %d, %d and 1", s, c, net, n, n*revisions)
 	}
+	o.want(0, []string{"history"}, fmt.Sprintf("many   %d record", revisions))
 }
 
 // The leader dies in the middle of an apply and in the middle of a controller's
@@ -77,7 +78,7 @@ func TestLeaderDies(t *testing.T) {
 	if r := <-done; r.code != 0 {
 		t.Errorf("apply while the leader dies:\n%s", r)
 	}
-	o.whole(n)
+	o.whole(n, 1)
 
 	// The dead one comes back, and the new leader dies under a controller.
 	if err := leader.Restart(t.Context()); err != nil {
@@ -101,10 +102,10 @@ func TestLeaderDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a pass finds nothing more to do", func() bool {
-		return strings.Contains(c.after(`"subject":"config c5","message":"removed"`), `"exit":0`)
+		return strings.Contains(c.after(`"subject":"record 2","message":"kept"`), `"exit":0`)
 	})
 	c.stop()
-	o.whole(n)
+	o.whole(n, 2)
 }
 
 // Without a quorum nothing is written and nothing is taken for true; with one
@@ -140,9 +141,9 @@ func TestQuorumIsLost(t *testing.T) {
 		out, err := o.node.Docker(t.Context(), "service", "inspect", "--format", "{{.Spec.TaskTemplate.ContainerSpec.Env}}", "many_s0", "many_s1")
 		return err == nil && strings.Count(out, "[V=b]") == 2
 	})
-	eventually(t, "it has converged", func() bool { return o.run("plan").code == 0 })
+	eventually(t, "it has converged", func() bool { return strings.Contains(c.text(), `"subject":"record 2","message":"kept"`) })
 	c.stop()
-	o.whole(2)
+	o.whole(2, 2)
 }
 
 // background is a swarmward that runs beside the test, and all that it said.

@@ -135,6 +135,9 @@ func (o *operator) clear(stack string) {
 		}
 		return o.docker("ps", "-aq", "--filter", "label=com.docker.stack.namespace="+stack) == ""
 	})
+	for _, id := range strings.Fields(o.docker("config", "ls", "-q", "--filter", "label=swarmward.stack="+stack)) {
+		o.docker("config", "rm", id)
+	}
 	for _, kind := range []string{"secret", "config", "network"} {
 		for _, id := range strings.Fields(o.docker(kind, "ls", "-q", "--filter", "label=com.docker.stack.namespace="+stack)) {
 			o.docker(kind, "rm", id)
