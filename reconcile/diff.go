@@ -324,14 +324,21 @@ func (p *Plan) revision(kind Kind, name string) string {
 	return cmp.Or(p.current[object{kind, name}], name)
 }
 
-// Redactor hides the contents of the stack's secrets wherever they occur.
+// Redactor hides the contents of the stack's secrets wherever they occur, and
+// what else of it is sensitive.
 func Redactor(stack *spec.Stack) func(string) (string, bool) {
 	var values []string
-	for _, s := range stack.Secrets {
+	hide := func(data spec.Sensitive) {
 		// Shorter ones would blot out half of every text.
-		if v := strings.TrimSpace(string([]byte(s.Data))); len(v) >= 4 {
+		if v := strings.TrimSpace(string([]byte(data))); len(v) >= 4 {
 			values = append(values, v)
 		}
+	}
+	for _, s := range stack.Secrets {
+		hide(s.Data)
+	}
+	for _, data := range stack.Sensitive {
+		hide(data)
 	}
 	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
 	return func(s string) (string, bool) {

@@ -64,7 +64,7 @@ var adaptLoader = sync.OnceFunc(func() {
 // model and the error are returned.
 func (l *loading) compose(ctx context.Context) (*model, error) {
 	adaptLoader()
-	if l.report.failed() {
+	if l.report.failed() || l.sealed.unread {
 		m, err := l.composeOnce(ctx, true)
 		if err != nil {
 			return nil, err
@@ -157,18 +157,25 @@ func (l *loading) resolve(m *model) {
 		one := types.Project{Environment: m.project.Environment, Services: types.Services{name: service}}
 		key, err := "env_file", error(nil)
 		resolved := &one
-		if l.legacy {
+		switch {
+		case l.legacy:
 			err = l.resolveLegacy(resolved, name)
-		} else {
+		case hasSealed(service):
+			err = l.resolveSealed(resolved, name)
+		default:
 			resolved, err = one.WithServicesEnvironmentResolved(false)
 		}
 		if err == nil && len(service.LabelFiles)+len(service.PreStart) > 0 {
 			key = "label_file"
 			resolved, err = resolved.WithServicesLabelsResolved(false)
 		}
+		if errors.Is(err, errUnread) {
+			validator{l: l}.unread("a file", "services", name, key)
+			continue
+		}
 		if err != nil {
-			l.report.fail("env-file", l.index.find("services", name, key), "services."+name+"."+key,
-				"a file is not valid: expected lines of the form NAME=value", "correct the file")
+			rule, message, remedy := refusal(err, "env-file", "is not valid: expected lines of the form NAME=value", "correct the file")
+			l.report.fail(rule, l.index.find("services", name, key), "services."+name+"."+key, "a file "+message, remedy)
 			continue
 		}
 		m.project.Services[name] = resolved.Services[name]
@@ -193,7 +200,7 @@ func (l *loading) resolveLegacy(p *types.Project, name string) error {
 	s := p.Services[name]
 	var files []map[string]string
 	for _, f := range s.EnvFiles {
-		data, err := os.ReadFile(f.Path)
+		data, err := l.access.read(f.Path)
 		if err != nil && (bool(f.Required) || !errors.Is(err, os.ErrNotExist)) {
 			return err
 		}

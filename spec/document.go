@@ -23,6 +23,7 @@ type document struct {
 	roots []*yaml.Node // top-level mappings, one for each YAML document in the file
 	env   environment  // what its variables are looked up in
 	main  bool         // named by the user, not by an include or extends
+	files *access
 	keys  map[*yaml.Node]map[string]entry
 	// envFiles are those of the files that it includes, or where they would be.
 	envFiles []string
@@ -41,9 +42,12 @@ func (d *document) at(n *yaml.Node) position {
 }
 
 // readDocument reads a file; it is not parsed yet.
-func readDocument(name, dir string) (*document, error) {
-	abs, err := filepath.Abs(name)
+func readDocument(name, dir string, files *access) (*document, error) {
+	abs, err := files.full(name)
 	if err != nil {
+		return nil, fmt.Errorf("spec %s: %w", name, err)
+	}
+	if err := files.look(abs); err != nil {
 		return nil, fmt.Errorf("spec %s: %w", name, err)
 	}
 	data, err := os.ReadFile(abs)
@@ -56,7 +60,7 @@ func readDocument(name, dir string) (*document, error) {
 	if dir == "" {
 		dir = filepath.Dir(abs)
 	}
-	return &document{name: name, path: abs, dir: dir, data: data}, nil
+	return &document{name: name, path: abs, dir: dir, data: data, files: files}, nil
 }
 
 // reason is the cause of a file error without the path it repeats.

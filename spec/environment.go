@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -34,28 +35,48 @@ func newEnvironment(pairs []string) environment {
 	return e
 }
 
-// readEnvironment is the process environment over the env files. Without
-// explicit files it reads .env in dir when there is one, except for a file
-// that was written for docker stack deploy, which knows no .env.
-func readEnvironment(o Options, dir string, legacy bool, r *report) (environment, error) {
-	env := newEnvironment(o.Environ)
-	files := o.EnvFiles
-	if len(files) == 0 {
-		implicit := filepath.Join(filepath.Dir(o.Files[0]), ".env")
-		if info, err := os.Stat(filepath.Join(dir, ".env")); err != nil || info.IsDir() {
-			return env, nil
-		}
-		if legacy {
-			r.warn("env-file-ignored", position{file: implicit}, "",
-				"not read, because the spec has `version:` and docker stack deploy reads no .env",
-				"name it with --env-file, or remove `version:`")
-			return env, nil
-		}
-		files = []string{implicit}
+// sealedVariables are those that stand in encrypted env files.
+type sealedVariables struct {
+	names  map[string]bool
+	values map[string]bool // those that sound secret
+	files  [][]byte        // as they are, encrypted
+	unread bool            // some are not known
+}
+
+func (s *sealedVariables) add(name, value string) {
+	s.names[name] = true
+	s.hide(name, value)
+}
+
+func (s *sealedVariables) hide(name, value string) {
+	if SoundsSecret(name) || hasURLPassword(value) {
+		s.values[value] = true
 	}
+}
+
+func (s *sealedVariables) sensitive() []Sensitive {
+	var out []Sensitive
+	for _, v := range slices.Sorted(maps.Keys(s.values)) {
+		out = append(out, Sensitive(v))
+	}
+	return out
+}
+
+// environment is the process environment over the env files. Without explicit
+// files it reads .env and .env.age beside the spec where they are, except for a
+// file that was written for docker stack deploy, which knows no .env.
+func (l *loading) environment() (environment, error) {
+	env := newEnvironment(l.options.Environ)
+	l.sealed.names, l.sealed.values = map[string]bool{}, map[string]bool{}
 	fromFiles := environment{}
-	for _, file := range files {
-		if err := fromFiles.read(file, env); err != nil {
+	for _, file := range l.options.EnvFiles {
+		data, err := os.ReadFile(file)
+		if err := l.variablesOf(file, data, err, fromFiles, env); err != nil {
+			return nil, err
+		}
+	}
+	if len(l.options.EnvFiles) == 0 {
+		if err := l.besideTheSpec(fromFiles, env); err != nil {
 			return nil, err
 		}
 	}
@@ -63,12 +84,69 @@ func readEnvironment(o Options, dir string, legacy bool, r *report) (environment
 	return fromFiles, nil
 }
 
-// read adds the variables of an env file; their values may refer to over and
-// to what was read before. Its errors quote nothing of the file, which may
-// hold secrets.
-func (e environment) read(file string, over environment) error {
-	data, err := os.ReadFile(file)
+// besideTheSpec reads .env.age and then .env, which wins.
+func (l *loading) besideTheSpec(into, over environment) error {
+	for _, base := range []string{sealedEnvFile, ".env"} {
+		name := filepath.Join(filepath.Dir(l.options.Files[0]), base)
+		full := filepath.Join(l.main[0].dir, base)
+		info, err := l.access.stat(full)
+		var refused *Refused
+		switch {
+		case errors.As(err, &refused):
+			return fmt.Errorf("env file %s: %w", name, err)
+		case err != nil || info.IsDir():
+			continue
+		case l.legacy:
+			l.report.warn("env-file-ignored", position{file: name}, "",
+				"not read, because the spec has `version:` and docker stack deploy reads no .env",
+				"name it with --env-file, or remove `version:`")
+			continue
+		}
+		data, err := os.ReadFile(full)
+		if err := l.variablesOf(name, data, err, into, over); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// variablesOf adds the variables of an env file that may be sealed.
+func (l *loading) variablesOf(file string, data []byte, err error, into, over environment) error {
+	if err != nil || !isSealed(data) {
+		return into.add(file, data, err, over)
+	}
+	plain, err := l.access.keys.unseal(data)
+	if errors.Is(err, errUnread) {
+		l.sealed.unread = true
+		l.report.warn(ruleSealed, position{file: file}, "", "encrypted, so its variables are not known and what uses them is not checked", unreadRemedy)
+		return nil
+	}
+	here := environment{}
+	if err := here.add(file, plain, err, merged(into, over)); err != nil {
+		return err
+	}
+	l.sealed.files = append(l.sealed.files, data)
+	for name, value := range here {
+		into[name] = value
+		l.sealed.add(name, value)
+	}
+	return nil
+}
+
+func merged(under, over environment) environment {
+	out := maps.Clone(under)
+	maps.Copy(out, over)
+	return out
+}
+
+// add the variables of an env file that was read; their values may refer to
+// over and to what was added before. Its errors quote nothing of the file,
+// which may hold secrets.
+func (e environment) add(file string, data []byte, err error, over environment) error {
+	var refused *Refused
 	switch {
+	case errors.As(err, &refused):
+		return fmt.Errorf("env file %s: %w", file, err)
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("env file %s: no such file: %w", file, os.ErrNotExist)
 	case err != nil:

@@ -35,14 +35,16 @@ func (d *document) references(r *report, seen map[string]bool, depth int) []*doc
 				out = append(out, d.include(deref(item), r, seen, depth)...)
 			}
 		}
-		_, services := child(root, "services")
-		if services == nil || services.Kind != yaml.MappingNode {
-			continue
-		}
-		for _, e := range entries(services) {
-			if _, extends := child(e.value, "extends"); extends != nil {
-				if _, file := child(extends, "file"); file != nil {
-					out = append(out, d.open(file, d.dir, d.env, r, seen, depth)...)
+		for _, section := range []string{"services", "jobs"} {
+			_, services := child(root, section)
+			if services == nil || services.Kind != yaml.MappingNode {
+				continue
+			}
+			for _, e := range entries(services) {
+				if _, extends := child(e.value, "extends"); extends != nil {
+					if _, file := child(extends, "file"); file != nil {
+						out = append(out, d.open(file, d.dir, d.env, r, seen, depth)...)
+					}
 				}
 			}
 		}
@@ -87,9 +89,9 @@ func (d *document) includedEnvironment(files []*yaml.Node, dir string, paths []*
 		}
 		implicit := filepath.Join(dir, ".env")
 		d.envFiles = append(d.envFiles, implicit)
-		if info, err := os.Stat(implicit); err == nil && !info.IsDir() {
-			if err := read.read(implicit, d.env); err != nil {
-				r.fail("include", d.at(paths[0]), "include", err.Error(), "correct the file")
+		if info, err := d.files.stat(implicit); err == nil && !info.IsDir() {
+			if err := d.includedVariables(implicit, read); err != nil {
+				d.notIncluded(r, paths[0], "include", "the env file "+d.display(implicit), err, "is not valid", "correct the file")
 			}
 		}
 	}
@@ -98,12 +100,31 @@ func (d *document) includedEnvironment(files []*yaml.Node, dir string, paths []*
 			continue
 		}
 		d.envFiles = append(d.envFiles, d.resolve(f))
-		if err := read.read(d.resolve(f), d.env); err != nil {
-			r.fail("include", d.at(f), "include.env_file", "the env file "+f.Value+" is missing or not valid", "correct the path or the file")
+		if err := d.includedVariables(d.resolve(f), read); err != nil {
+			d.notIncluded(r, f, "include.env_file", "the env file "+f.Value, err, "is missing or not valid", "correct the path or the file")
 		}
 	}
 	maps.Copy(read, d.env)
 	return read
+}
+
+// includedVariables adds those of an included file's own env file, which
+// compose-go reads once more, so that it cannot be sealed.
+func (d *document) includedVariables(path string, into environment) error {
+	if err := d.files.look(path); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(path)
+	if isSealed(data) {
+		return &Refused{"is encrypted, and stands in an include", "put its variables into .env.age beside the spec"}
+	}
+	return into.add(d.display(path), data, err, d.env)
+}
+
+// notIncluded reports a file that a line of this one wants read.
+func (d *document) notIncluded(r *report, n *yaml.Node, path, what string, err error, otherwise, remedy string) {
+	rule, message, remedy := refusal(err, "include", otherwise, remedy)
+	r.fail(rule, d.at(n), path, what+" "+message, remedy)
 }
 
 // open reads one more file of the spec, and all that it refers to in turn.
@@ -113,10 +134,11 @@ func (d *document) open(path *yaml.Node, dir string, env environment, r *report,
 		return nil
 	}
 	seen[full] = true
-	other, err := readDocument(full, dir)
+	other, err := readDocument(full, dir, d.files)
 	if err != nil {
 		r.bad[path] = true
-		r.fail("missing-file", d.at(path), "", "the file "+path.Value+" cannot be read", "correct the path; it is relative to "+d.display(d.dir))
+		rule, message, remedy := refusal(err, "missing-file", "cannot be read", "correct the path; it is relative to "+d.display(d.dir))
+		r.fail(rule, d.at(path), "", "the file "+path.Value+" "+message, remedy)
 		return nil
 	}
 	other.name = d.display(full)

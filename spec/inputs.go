@@ -67,7 +67,7 @@ func (l *loading) envFiles(folder string) ([]string, error) {
 		if l.legacy {
 			return nil, nil // docker stack deploy reads none
 		}
-		return []string{filepath.Join(folder, ".env")}, nil
+		return []string{filepath.Join(folder, ".env"), filepath.Join(folder, sealedEnvFile)}, nil
 	}
 	var out []string
 	for _, f := range l.options.EnvFiles {
@@ -116,7 +116,8 @@ func (l *loading) fromEnvironment(o Options) []string {
 	maps.Copy(used, l.secretValues())
 	given := newEnvironment(o.Environ)
 	o.Environ = nil
-	files, err := readEnvironment(o, l.main[0].dir, l.legacy, newReport())
+	without := loading{options: o, access: l.access, main: l.main, legacy: l.legacy, report: newReport()}
+	files, err := without.environment()
 	if err != nil {
 		files = environment{}
 	}

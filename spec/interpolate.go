@@ -10,6 +10,7 @@ import (
 // those that are missing.
 type interpolation struct {
 	legacy bool // written for docker stack deploy: what is not set is empty
+	unread bool // some variables are in a sealed file that was not opened
 	used   map[string]string
 	report *report
 }
@@ -60,16 +61,25 @@ func (in *interpolation) tell(d *document, n *yaml.Node, path []string, g gap) {
 		if g.message != "" {
 			message += ": " + g.message
 		}
-		in.report.fail("required-variable", p, dotted(path), message, "set it in .env or in the environment")
+		in.missing("required-variable", p, dotted(path), message, "set it in .env or in the environment")
 	case in.legacy:
 		in.report.warn("undefined-variable", p, dotted(path), "the variable "+g.name+" is not set and taken as empty, as docker stack deploy does",
 			"set it in the environment, or write ${"+g.name+":-default}")
 		return
 	default:
-		in.report.fail("undefined-variable", p, dotted(path), "the variable "+g.name+" is not set",
+		in.missing("undefined-variable", p, dotted(path), "the variable "+g.name+" is not set",
 			"set it in .env or in the environment, or write ${"+g.name+":-default}")
 	}
 	in.report.bad[n] = true
+}
+
+// missing reports a variable that is not set, as far as is known.
+func (in *interpolation) missing(rule string, p position, path, message, remedy string) {
+	if in.unread {
+		in.report.leave(rule, path)
+		return
+	}
+	in.report.fail(rule, p, path, message, remedy)
 }
 
 // within is the position of the byte at offset in a text, as well as the

@@ -24,8 +24,8 @@ type Options struct {
 	// Name of the stack. It wins over the name: of the file, as docker compose
 	// -p does, and is needed where the file has none.
 	Name string
-	// EnvFiles give variables. None means .env beside the first file, when
-	// there is one.
+	// EnvFiles give variables. None means .env beside the first file over
+	// .env.age, where they are.
 	EnvFiles []string
 	// Environ gives variables as os.Environ does, and wins over the env files.
 	Environ []string
@@ -33,6 +33,24 @@ type Options struct {
 	Lint bool
 	// Commit that the files are of; nil: none that is known.
 	Commit *Commit
+	// Root is the folder that Files are relative to. For them nothing outside of
+	// it is read, neither by a path nor by way of a link, and nothing inside may
+	// be mounted: no node has it. Env files and identities are the caller's own
+	// and lie anywhere. Empty: Files are relative to the working directory, and
+	// there are no bounds.
+	Root string
+	// Provide makes sure that what lies at a path relative to Root, with slashes,
+	// is there, if there is such a thing. It is called before anything is looked
+	// at, and its error refuses the file; a *Refused says best why. Nil: all is
+	// there.
+	Provide func(path string) error
+	// Identities are files of age identities, or SSH private keys, that open
+	// encrypted env files and secrets.
+	Identities []string
+	// SkipSealed makes it a warning that something is encrypted and there are no
+	// Identities. What depends on it is not looked at, and the stack is good for
+	// nothing but to be counted.
+	SkipSealed bool
 }
 
 // Load reads, checks and lowers one stack. The error is an *Invalid with
@@ -54,6 +72,7 @@ func load(ctx context.Context, o Options) (*Stack, []string, error) {
 	stack.Settings = l.settings
 	stack.Hash = l.hash(m)
 	stack.Warnings = l.report.warnings(l.index.docs)
+	stack.Sensitive = l.sealed.sensitive()
 	if o.Lint {
 		stack.Lint = lint(l, m, stack)
 	}
@@ -68,7 +87,8 @@ func check(ctx context.Context, o Options) (*loading, *model, error) {
 	if err := l.read(); err != nil {
 		return nil, nil, err
 	}
-	if slices.ContainsFunc(l.index.docs, func(d *document) bool { return d.broken }) {
+	// compose-go would read what is refused.
+	if l.report.has(ruleRefused) || slices.ContainsFunc(l.index.docs, func(d *document) bool { return d.broken }) {
 		return nil, nil, l.report.invalid(l.index.docs)
 	}
 	l.checkFiles()
@@ -116,6 +136,8 @@ type loading struct {
 	files     []string          // that gave variables, or would have
 	// decoded is the one file as compose-go decodes it.
 	decoded func() (map[string]any, error)
+	access    *access
+	sealed    sealedVariables
 }
 
 // read opens and parses all files and reads the environment.
@@ -123,12 +145,16 @@ func (l *loading) read() error {
 	if len(l.options.Files) == 0 {
 		return errors.New("no spec file given: name one with -f FILE")
 	}
+	var err error
+	if l.access, err = newAccess(l.options); err != nil {
+		return err
+	}
 	for _, file := range l.options.Files {
 		dir := ""
 		if len(l.main) > 0 {
 			dir = l.main[0].dir
 		}
-		d, err := readDocument(file, dir)
+		d, err := readDocument(file, dir, l.access)
 		if err != nil {
 			return err
 		}
@@ -147,14 +173,14 @@ func (l *loading) read() error {
 			}
 		}
 	}
-	env, err := readEnvironment(l.options, l.main[0].dir, l.legacy, l.report)
-	if err != nil {
+	if l.env, err = l.environment(); err != nil {
 		return err
 	}
-	l.files = append(slices.Clone(l.options.EnvFiles), filepath.Join(l.main[0].dir, ".env"))
-	l.env = env
+	l.files = append(l.files, l.options.EnvFiles...)
+	l.files = append(l.files, l.options.Identities...)
+	l.files = append(l.files, filepath.Join(l.main[0].dir, ".env"), filepath.Join(l.main[0].dir, sealedEnvFile))
 	for _, d := range l.main {
-		d.env = env
+		d.env = l.env
 	}
 	l.index.docs = gather(l.main, l.report)
 	return nil
@@ -163,7 +189,7 @@ func (l *loading) read() error {
 // checkFiles reports what is wrong with each file by itself.
 func (l *loading) checkFiles() {
 	l.resolveName()
-	l.variables = interpolation{legacy: l.legacy, used: map[string]string{}, report: l.report}
+	l.variables = interpolation{legacy: l.legacy, unread: l.sealed.unread, used: map[string]string{}, report: l.report}
 	root, err := composeSchema()
 	for _, d := range l.index.docs {
 		d.env = withProjectName(d.env, l.stack)
@@ -248,9 +274,12 @@ func (l *loading) hash(m *model) string {
 	}
 	secret := l.secretValues()
 	for _, name := range slices.Sorted(maps.Keys(l.variables.used)) {
-		if _, ok := secret[name]; !ok && name != projectName {
+		if _, ok := secret[name]; !ok && name != projectName && !l.sealed.names[name] {
 			part("variable "+name, []byte(l.variables.used[name]))
 		}
+	}
+	for _, data := range l.sealed.files {
+		part("sealed variables", data)
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.project.Configs)) {
 		if m.project.Configs[key].File != "" {

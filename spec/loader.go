@@ -21,6 +21,7 @@ import (
 type Loader struct {
 	mu     sync.Mutex
 	inputs []string          // of the last load: absolute paths, also of what was looked for in vain
+	root   string            // that they may lie in
 	hash   [sha256.Size]byte // of the options and the inputs that stack was made from
 	stack  *Stack            // nil: nothing that could be given again
 	watch  []string          // what Inputs tells
@@ -30,7 +31,7 @@ type Loader struct {
 func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := hashInputs(o, l.inputs)
+	before := hashInputs(o, l.root, l.inputs)
 	if l.stack != nil && before == l.hash {
 		if !sameCommit(l.stack.Commit, o.Commit) {
 			l.stack = l.stack.at(o.Commit)
@@ -38,12 +39,12 @@ func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
 		return l.stack, nil
 	}
 	stack, inputs, err := load(ctx, o)
-	l.inputs, l.stack = inputs, nil
+	l.inputs, l.root, l.stack = inputs, o.Root, nil
 	if err != nil {
-		l.watch = sorted(slices.Concat(l.watch, o.Files, o.EnvFiles))
+		l.watch = sorted(slices.Concat(l.watch, mutable(o, o.Files), o.EnvFiles))
 		return nil, err
 	}
-	l.watch = inputs
+	l.watch = mutable(o, inputs)
 	// The hash was taken before anything was read, so what changes meanwhile is
 	// noticed next time. The first load only tells what there is to hash.
 	l.stack, l.hash = stack, before
@@ -51,7 +52,7 @@ func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
 }
 
 // Inputs are the absolute paths of what the last load depended on, also of what
-// was looked for in vain. After one that failed they are those of the last
+// was looked for in vain; what lies in a Root, where nothing changes, is left out. After one that failed they are those of the last
 // one that did not, and the files that it was given.
 func (l *Loader) Inputs() []string {
 	l.mu.Lock()
@@ -63,14 +64,31 @@ func (l *Loader) Inputs() []string {
 func (l *Loader) Stale(o Options) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stack == nil || hashInputs(o, l.inputs) != l.hash
+	return l.stack == nil || hashInputs(o, l.root, l.inputs) != l.hash
+}
+
+// mutable are the paths that do not lie in Root.
+func mutable(o Options, paths []string) []string {
+	files, err := newAccess(o)
+	if err != nil || o.Root == "" {
+		return paths
+	}
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		full, err := files.full(path)
+		_, inside := files.within(full)
+		return err == nil && inside
+	})
 }
 
 func sameCommit(a, b *Commit) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // hashInputs is a hash of all that a load depends on. The time of the last
 // change is in it: a file may change for the load and then change back.
-func hashInputs(o Options, inputs []string) [sha256.Size]byte {
+//
+// A checkout has another place after each commit and other times in it, and
+// nothing in one ever changes: what lay in the root of the last load is looked
+// for in that of now, and goes by name and content alone.
+func hashInputs(o Options, root string, inputs []string) [sha256.Size]byte {
 	h := sha256.New()
 	part := func(name string, data []byte) {
 		fmt.Fprintf(h, "%d:%s%d:", len(name), name, len(data))
@@ -78,16 +96,31 @@ func hashInputs(o Options, inputs []string) [sha256.Size]byte {
 	}
 	dir, _ := os.Getwd()
 	part("folder "+dir, nil)
-	part(fmt.Sprintf("name %q lint %t", o.Name, o.Lint), nil)
-	for kind, list := range [][]string{o.Files, o.EnvFiles, o.Environ} {
+	part(fmt.Sprintf("name %q lint %t root %t skip %t", o.Name, o.Lint, o.Root != "", o.SkipSealed), nil)
+	for kind, list := range [][]string{o.Files, o.EnvFiles, o.Environ, o.Identities} {
 		for _, text := range list {
 			part(fmt.Sprint("option ", kind), []byte(text))
 		}
 	}
+	files, err := newAccess(o)
+	was, wasErr := newAccess(Options{Root: root})
+	if err = errors.Join(err, wasErr); err != nil {
+		part("no root", []byte(err.Error()))
+		return [sha256.Size]byte(h.Sum(nil))
+	}
 	for _, path := range inputs {
-		data, err := os.ReadFile(path)
 		state := "is there"
-		if info, statErr := os.Stat(path); statErr == nil {
+		name, inRoot := was.within(path)
+		if !inRoot {
+			name = path
+		} else {
+			path = filepath.Join(files.root, name)
+			if err := files.look(path); err != nil {
+				state = err.Error()
+			}
+		}
+		data, err := os.ReadFile(path)
+		if info, statErr := os.Stat(path); statErr == nil && !inRoot {
 			state = fmt.Sprint(info.Mode(), info.ModTime().UnixNano())
 		}
 		if err != nil {
@@ -96,7 +129,7 @@ func hashInputs(o Options, inputs []string) [sha256.Size]byte {
 				state = "is not there"
 			}
 		}
-		part("file "+path, []byte(state))
+		part("file "+name, []byte(state))
 		part("", data)
 	}
 	return [sha256.Size]byte(h.Sum(nil))

@@ -16,6 +16,9 @@ type report struct {
 	// them is still loaded, so that the later steps find their problems too.
 	bad map[*yaml.Node]bool
 	off []string // rules whose warnings are not wanted
+	// left are places that are not looked at, for want of what is sealed: no
+	// error, and what follows from it is none either.
+	left []Finding
 }
 
 func newReport() *report {
@@ -47,9 +50,14 @@ func (r *report) add(s Severity, rule string, p position, path, message, remedy 
 // failed reports whether an error was found.
 func (r *report) failed() bool { return len(r.errors) > 0 }
 
-// has reports whether a rule found an error.
+// leave notes a place that a rule would have found an error at.
+func (r *report) leave(rule, path string) {
+	r.left = append(r.left, Finding{Rule: rule, Path: path})
+}
+
+// has reports whether a rule found an error, or would have.
 func (r *report) has(rule string) bool {
-	return slices.ContainsFunc(r.errors, func(f Finding) bool { return f.Rule == rule })
+	return slices.ContainsFunc(slices.Concat(r.errors, r.left), func(f Finding) bool { return f.Rule == rule })
 }
 
 // invalid is the error that carries all findings: errors first, then in the

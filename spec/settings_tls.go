@@ -3,8 +3,8 @@ package spec
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -119,12 +119,17 @@ func (v validator) material(m *Material, at []string, name string) []byte {
 			path = filepath.Join(v.l.main[0].dir, path)
 		}
 		v.l.files = append(v.l.files, path)
-		info, err := os.Stat(path)
+		info, err := v.l.access.stat(path)
 		if err == nil && info.Size() <= maxMaterial {
-			m.Data, err = os.ReadFile(path)
+			m.Data, err = v.l.access.read(path)
+		}
+		if errors.Is(err, errUnread) {
+			v.unread("the file "+m.File, append(at, "file")...)
+			return nil
 		}
 		if err != nil || len(m.Data) == 0 {
-			v.fail("missing-file", "the file "+m.File+" cannot be read, is empty or is no file of certificates", "correct the path; it is relative to the spec's folder", append(at, "file")...)
+			rule, message, remedy := refusal(err, "missing-file", "cannot be read, is empty or is no file of certificates", "correct the path; it is relative to the spec's folder")
+			v.fail(rule, "the file "+m.File+" "+message, remedy, append(at, "file")...)
 			return nil
 		}
 		return m.Data

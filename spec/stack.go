@@ -50,9 +50,11 @@ type Stack struct {
 	// Partial lists the paths that a pass is limited to; nil for a whole stack.
 	// What a partial stack does not name is somebody else's business for now:
 	// nothing is removed.
-	Partial  []string  `json:",omitempty"`
-	Warnings []Finding // what validation found that does not stop the stack
-	Lint     []Finding `json:"-"` // what is valid and most likely not meant so, when Options asked for it
+	Partial []string `json:",omitempty"`
+	// Sensitive are values from encrypted env files that must not be shown.
+	Sensitive []Sensitive `json:"-"`
+	Warnings  []Finding   // what validation found that does not stop the stack
+	Lint      []Finding   `json:"-"` // what is valid and most likely not meant so, when Options asked for it
 }
 
 // Condition says what a dependent service waits for.

@@ -44,7 +44,7 @@ func validate(l *loading, m *model, settings Settings) {
 // so that what follows from it need not be told.
 func (l *loading) condemned(path ...string) bool {
 	at := dotted(path)
-	return slices.ContainsFunc(l.report.errors, func(f Finding) bool {
+	return slices.ContainsFunc(slices.Concat(l.report.errors, l.report.left), func(f Finding) bool {
 		return f.Path == at || strings.HasPrefix(f.Path, at+".")
 	})
 }

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -80,13 +81,18 @@ func (v validator) content(kind, key string, o types.FileObjectConfig) {
 		return
 	case o.File != "":
 		source = "file"
-		info, err := os.Stat(o.File)
-		if err == nil && info.Size() > int64(limit) {
+		info, err := v.l.access.stat(o.File)
+		if err == nil && info.Size() > 2*int64(limit) { // encrypted and armored it may be larger
 			v.fail("too-large", "the "+singular+" is larger than the "+shown+" that Swarm takes", "make it smaller", kind, key, "file")
 			return
 		}
-		if data, err = os.ReadFile(o.File); err != nil {
-			v.fail("missing-file", "the file "+v.l.shown(o.File)+" of the "+singular+" cannot be read", "correct the path; it is relative to the spec's folder", kind, key, "file")
+		if data, err = v.l.contentOf(kind, o.File); errors.Is(err, errUnread) {
+			v.unread("the file "+v.l.shown(o.File)+" of the "+singular, kind, key, "file")
+			return
+		}
+		if err != nil {
+			rule, message, remedy := refusal(err, "missing-file", "cannot be read", "correct the path; it is relative to the spec's folder")
+			v.fail(rule, "the file "+v.l.shown(o.File)+" of the "+singular+" "+message, remedy, kind, key, "file")
 			return
 		}
 	case o.Environment != "":
@@ -94,6 +100,9 @@ func (v validator) content(kind, key string, o types.FileObjectConfig) {
 		value, ok := v.l.env.get(o.Environment)
 		if o.Content != "" {
 			value, ok = o.Content, true // an included file may have an environment of its own
+		}
+		if !ok && v.l.sealed.unread {
+			return
 		}
 		if data = []byte(value); !ok {
 			v.fail("missing-value", "the variable "+o.Environment+" that holds the "+singular+" is not set", "set it in .env or in the environment", kind, key, source)
@@ -112,6 +121,27 @@ func (v validator) content(kind, key string, o types.FileObjectConfig) {
 		v.fail("too-large", "the "+singular+" is larger than the "+shown+" that Swarm takes", "make it smaller", kind, key, source)
 	}
 	v.l.contents[kind+"."+key] = data
+}
+
+// contentOf reads the file of a secret or config. Everybody who may look at
+// the Swarm can read a config, so that what is encrypted cannot become one.
+func (l *loading) contentOf(kind, path string) ([]byte, error) {
+	if kind == "secrets" {
+		return l.access.read(path)
+	}
+	if err := l.access.look(path); err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if isSealed(data) {
+		return nil, &Refused{"is encrypted, and a config can be read by everybody who may look at the Swarm", "make it a secret"}
+	}
+	return data, err
+}
+
+// unread tells of content that was not opened.
+func (v validator) unread(what string, path ...string) {
+	v.l.report.warn(ruleSealed, v.l.index.find(path...), dotted(path), what+" is encrypted, so its content is not checked", unreadRemedy)
 }
 
 // checks reports checks that name what the spec does not have.

@@ -2,9 +2,9 @@ package spec
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -18,18 +18,32 @@ import (
 // files reports env and label files that cannot be read.
 func (v validator) files(name string, s types.ServiceConfig) {
 	for i, f := range s.EnvFiles {
-		if info, err := os.Stat(f.Path); err != nil && bool(f.Required) || err == nil && info.IsDir() {
-			at := []string{"services", name, "env_file", fmt.Sprint(i)}
-			if !v.l.index.has(at...) {
-				at = at[:3]
-			}
-			v.fail("missing-file", "the env file "+v.l.shown(f.Path)+" cannot be read", "correct the path; it is relative to the spec's folder", at...)
+		at := []string{"services", name, "env_file", fmt.Sprint(i)}
+		if !v.l.index.has(at...) {
+			at = at[:3]
 		}
+		v.file("env", f.Path, bool(f.Required), at...)
 	}
 	for _, f := range s.LabelFiles {
-		if info, err := os.Stat(f); err != nil || info.IsDir() {
-			v.fail("missing-file", "the label file "+v.l.shown(f)+" cannot be read", "correct the path; it is relative to the spec's folder", "services", name, "label_file")
+		v.file("label", f, true, "services", name, "label_file")
+	}
+	for _, hook := range s.PreStart {
+		for _, f := range hook.EnvFiles {
+			v.file("env", f.Path, bool(f.Required), "services", name, "pre_start")
 		}
+		for _, f := range hook.LabelFiles {
+			v.file("label", f, true, "services", name, "pre_start")
+		}
+	}
+}
+
+// file reports an env or label file that cannot be read.
+func (v validator) file(kind, path string, required bool, at ...string) {
+	info, err := v.l.access.stat(path)
+	var refused *Refused
+	if errors.As(err, &refused) || err != nil && required || err == nil && info.IsDir() {
+		rule, message, remedy := refusal(err, "missing-file", "cannot be read", "correct the path; it is relative to the spec's folder")
+		v.fail(rule, "the "+kind+" file "+v.l.shown(path)+" "+message, remedy, at...)
 	}
 }
 
@@ -114,6 +128,8 @@ func (v validator) ports() {
 	}
 }
 
+const mountRemedy = "bring the file in with `configs:` or `secrets:`, or mount an absolute path of the nodes"
+
 // mounts reports mounts that the Engine refuses, and two things at one place.
 func (v validator) mounts(name string, s types.ServiceConfig) {
 	taken := map[string]string{}
@@ -122,6 +138,9 @@ func (v validator) mounts(name string, s types.ServiceConfig) {
 		if m.Target == "" {
 			v.fail("mount", "the mount has no target", "add the path in the container", at...)
 			continue
+		}
+		if _, inside := v.l.access.within(m.Source); inside && m.Type == types.VolumeTypeBind {
+			v.fail("mount", "it would mount a folder of the repository, which no node of the Swarm has", mountRemedy, at...)
 		}
 		if letter, rest, ok := strings.Cut(m.Target, ":"); ok && m.Source == "" && len(letter) == 1 && v.l.index.has("volumes", letter) {
 			v.fail("mount", "docker and Compose read the volume's name as the drive letter of a Windows path",
