@@ -36,11 +36,16 @@ type Checkout struct {
 	Root   string
 	Commit *spec.Commit // nil: plain files
 	Seen   time.Time    // when the source last said that this is what it holds
+
+	tree *gitTree // nil: all files are there
 }
 
 // Options are base for loading one of the inputs.
 func (c *Checkout) Options(in Input, base spec.Options) spec.Options {
-	base.Files, base.Commit = in.Files, c.Commit
+	base.Files, base.Root, base.Commit = in.Files, c.Root, c.Commit
+	if c.tree != nil {
+		base.Provide = c.tree.provide
+	}
 	return base
 }
 

@@ -1,0 +1,143 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+)
+
+// localRemote is a repository on this machine, read without git itself, which
+// a container has none of.
+type localRemote struct {
+	repo *git.Repository
+}
+
+func openLocalRemote(path string) (remote, error) {
+	repo, err := git.PlainOpenWithOptions(path, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
+	if errors.Is(err, git.ErrRepositoryNotExists) {
+		return nil, errors.New("there is no repository; correct --git")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &localRemote{repo}, nil
+}
+
+func (l *localRemote) refs(context.Context) (gitRefs, error) {
+	out := gitRefs{byName: map[string]plumbing.Hash{}}
+	list, err := l.repo.References()
+	if err != nil {
+		return out, err
+	}
+	err = list.ForEach(func(r *plumbing.Reference) error {
+		switch {
+		case r.Type() == plumbing.HashReference && r.Name() == plumbing.HEAD:
+			out.at = r.Hash().String()
+		case r.Type() == plumbing.HashReference:
+			out.byName[r.Name().String()] = r.Hash()
+		case r.Name() == plumbing.HEAD:
+			out.head = r.Target().String()
+		}
+		return nil
+	})
+	if err == nil && len(out.byName) == 0 && out.at == "" {
+		err = errEmptyRepository
+	}
+	return out, err
+}
+
+// fetch packs the wanted commits, each with its folder; never their history,
+// for a commit that is here can be had by its id.
+func (l *localRemote) fetch(ctx context.Context, w want, to io.Writer) error {
+	p := packing{ctx: ctx, from: l.repo.Storer, seen: map[plumbing.Hash]bool{}}
+	for _, h := range w.have {
+		// What is here is not sent again. That the commit may be gone by now is
+		// no fault: then more is sent.
+		_ = p.commit(h)
+	}
+	p.list = nil
+	for _, h := range w.hashes {
+		if err := p.add(h); err != nil {
+			return err
+		}
+	}
+	_, err := packfile.NewEncoder(to, l.repo.Storer, false).Encode(p.list, 0)
+	return err
+}
+
+func (l *localRemote) close() {}
+
+// packing gathers the objects that belong to commits.
+type packing struct {
+	ctx  context.Context
+	from storer.EncodedObjectStorer
+	seen map[plumbing.Hash]bool
+	list []plumbing.Hash
+}
+
+func (p *packing) put(h plumbing.Hash) (isNew bool) {
+	if p.seen[h] {
+		return false
+	}
+	p.seen[h] = true
+	p.list = append(p.list, h)
+	return true
+}
+
+func (p *packing) add(h plumbing.Hash) error {
+	tag, err := object.GetTag(p.from, h)
+	if err != nil {
+		return p.commit(h)
+	}
+	p.put(h)
+	return p.commit(tag.Target)
+}
+
+func (p *packing) commit(h plumbing.Hash) error {
+	commit, err := object.GetCommit(p.from, h)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return fmt.Errorf("commit %s is not in the repository; correct --git-ref", h)
+	}
+	if err != nil {
+		return err
+	}
+	p.put(h)
+	return p.tree(commit.TreeHash)
+}
+
+func (p *packing) tree(h plumbing.Hash) error {
+	if !p.put(h) {
+		return nil
+	}
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	tree, err := object.GetTree(p.from, h)
+	if err != nil {
+		return err
+	}
+	for _, e := range tree.Entries {
+		switch e.Mode {
+		case filemode.Submodule:
+		case filemode.Dir:
+			if err := p.tree(e.Hash); err != nil {
+				return err
+			}
+		default:
+			if size, err := p.from.EncodedObjectSize(e.Hash); err != nil {
+				return err
+			} else if size <= maxFile {
+				p.put(e.Hash)
+			}
+		}
+	}
+	return nil
+}
