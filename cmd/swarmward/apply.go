@@ -49,6 +49,7 @@ It still needs the spec, for the contents of secrets.`,
 	cmd.Flags().StringVar(&f.saved, "plan", "", "do exactly what the plan in `FILE` shows, or refuse")
 	f.register(cmd)
 	a.writesMarkdown(cmd, withDryRun, "`FORMAT` of the result on stdout: text or json; with --dry-run also markdown")
+	a.takesGit(cmd)
 	return cmd
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) checkCmd() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "check [NAME...]",
 		Short: "Run the checks alone",
 		Long: `Run the checks of the spec, or those named, and nothing else: nothing in the
@@ -24,6 +24,8 @@ The result is a table; what failed comes with a diagnosis: the tasks and their
 errors, the last log lines, recent changes, and commands to look closer.`,
 		RunE: a.check,
 	}
+	a.takesGit(cmd)
+	return cmd
 }
 
 func (a *app) check(cmd *cobra.Command, names []string) error {

@@ -48,7 +48,11 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 		return nil, err
 	}
 	c.fleet = &reconcile.Fleet{Loop: c.loop, Log: c.log, Gone: c.board.Forget}
-	c.stacks = &stacks{source: source.Files(a.files), base: a.options(source.Input{}), fleet: c.fleet, log: c.log, told: c.source}
+	from, err := a.from()
+	if err != nil {
+		return nil, err
+	}
+	c.stacks = &stacks{source: from, base: a.options(source.Input{}), fleet: c.fleet, log: c.log, told: c.source}
 	if c.stacks.files, err = trigger.NewFiles(c.log); err != nil {
 		c.log.Warn("files are not watched: a change of one is noticed with the next pass that is due", "error", err.Error())
 	}

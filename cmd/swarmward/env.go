@@ -31,6 +31,7 @@ publishes Redis' port, for which the Swarm is asked.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.env(cmd, host) },
 	}
 	cmd.Flags().StringVar(&host, "host", "", "`ADDRESS` at which the application reaches the Swarm")
+	a.takesGit(cmd)
 	return cmd
 }
 

@@ -14,26 +14,21 @@ import (
 	"github.com/swarmward/swarmward/spec/source"
 )
 
-// load reads one stack.
-func (a *app) load(ctx context.Context, in source.Input) (*spec.Stack, error) {
-	return spec.Load(ctx, a.options(in))
-}
-
 func (a *app) options(in source.Input) spec.Options {
-	return spec.Options{Files: in.Files, Name: a.stack, EnvFiles: a.envFiles, Environ: os.Environ()}
+	return spec.Options{Files: in.Files, Name: a.stack, EnvFiles: a.envFiles, Environ: os.Environ(), Identities: a.ageFiles}
 }
 
-// stacks reads every stack that -f names. Two with one name would undo each
+// stacks reads every stack that -f names, or that is in git. Two with one name would undo each
 // other's work without end.
 func (a *app) stacks(ctx context.Context) ([]*spec.Stack, error) {
-	inputs, err := source.Paths(a.files)
+	checkout, err := a.checkout(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []*spec.Stack
 	var errs []error
-	for _, in := range inputs {
-		s, err := a.load(ctx, in)
+	for _, in := range checkout.Inputs {
+		s, err := spec.Load(ctx, checkout.Options(in, a.options(in)))
 		if err != nil {
 			errs = append(errs, err)
 			continue

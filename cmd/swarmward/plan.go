@@ -74,6 +74,7 @@ line is the same each time, so that a bot finds the comment to replace.`,
 	cmd.Flags().IntVar(&f.against, "against", 0, "compare record `N` of swarmward history with the Swarm, instead of the spec")
 	cmd.Flags().StringVar(&f.out, "out", "", "also keep the plan in `FILE`, for apply --plan")
 	a.writesMarkdown(cmd, "always", "`FORMAT` of the plan on stdout: text, json or markdown")
+	a.takesGit(cmd)
 	return cmd
 }
 

@@ -23,6 +23,8 @@ type app struct {
 	files     []string
 	stack     string
 	envFiles  []string
+	ageFiles  []string
+	git       gitFlags
 	output    string
 	logFormat string
 	logLevel  string
@@ -70,6 +72,9 @@ func (a *app) root() *cobra.Command {
 			if cmd.Name() != "run" {
 				collectLate()
 			}
+			if err := a.git.check(cmd.Flags()); err != nil {
+				return err
+			}
 			return a.checkFlags(cmd)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -78,6 +83,7 @@ func (a *app) root() *cobra.Command {
 	f.StringArrayVarP(&a.files, "file", "f", []string{"desired-state.yaml"}, "spec `FILE`; several are merged in order; a directory holds one stack per file")
 	f.StringVar(&a.stack, "stack", "", "`NAME` of the stack, where the file has no name: of its own")
 	f.StringArrayVar(&a.envFiles, "env-file", nil, "`FILE` with variables (default: .env beside the spec); the environment wins over it")
+	f.StringArrayVar(&a.ageFiles, "age-identity", nil, "`FILE` with the age identity, or SSH private key, that opens encrypted secrets and env files; may be repeated")
 	f.StringVarP(&a.output, "output", "o", "text", "`FORMAT` of results on stdout: text or json; plan also writes markdown")
 	f.StringVar(&a.logFormat, "log-format", "", "`FORMAT` of logs on stderr: text or json (default: text on a terminal, json for run elsewhere)")
 	f.StringVar(&a.logLevel, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")

@@ -34,6 +34,7 @@ POST /api/v1/reconcile and POST /webhook/git.`,
 	f.triggerFlags.register(cmd)
 	f.serveFlags.register(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "report drift, write nothing, run only checks that read")
+	a.takesGit(cmd)
 	return cmd
 }
 

@@ -113,6 +113,7 @@ func (s *stacks) note(checkout *source.Checkout, err error) {
 func (s *stacks) hold(checkout *source.Checkout) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	tellCommit(s.log, s.checkout, checkout)
 	was := s.loaded
 	s.checkout, s.loaded = checkout, make(map[string]*origin, len(checkout.Inputs))
 	for _, in := range checkout.Inputs {

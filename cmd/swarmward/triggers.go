@@ -146,7 +146,7 @@ func (c *controller) source(seen time.Time, err error) {
 	if err != nil {
 		state.Error = err.Error()
 	}
-	c.board.Source(strings.Join(c.app.files, ", "), state)
+	c.board.Source(c.place(), state)
 }
 
 // hangups are answered as other daemons answer them: by looking again.

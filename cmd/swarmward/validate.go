@@ -10,7 +10,6 @@ import (
 
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/spec"
-	"github.com/swarmward/swarmward/spec/source"
 )
 
 func (a *app) validateCmd() *cobra.Command {
@@ -29,6 +28,7 @@ What lint looks for:
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.validate(cmd, strict) },
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "warnings fail too, those of lint included")
+	a.takesGit(cmd)
 	return cmd
 }
 
@@ -53,15 +53,15 @@ func lintRules() string {
 }
 
 func (a *app) validate(cmd *cobra.Command, strict bool) error {
-	inputs, err := source.Paths(a.files)
+	checkout, err := a.checkout(cmd.Context())
 	if err != nil {
 		return err
 	}
 	findings, ok := []spec.Finding{}, true
 	var stacks []*spec.Stack
-	for _, in := range inputs {
-		o := a.options(in)
-		o.Lint = true
+	for _, in := range checkout.Inputs {
+		o := checkout.Options(in, a.options(in))
+		o.Lint, o.SkipSealed = true, true
 		s, err := spec.Load(cmd.Context(), o)
 		var invalid *spec.Invalid
 		switch {
