@@ -30,7 +30,7 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 	}
 	x := &diffing{
 		Differ: d, stack: stack, seen: seen,
-		plan:    &Plan{Stack: stack.Name, Revision: stack.Revision},
+		plan:    &Plan{Stack: stack.Name, Revision: stack.Revision, Commit: stack.Commit},
 		current: map[object]string{},
 		redact:  Redactor(stack),
 		live:    map[Kind]revisions{KindSecret: indexRevisions(seen.Secrets), KindConfig: indexRevisions(seen.Configs)},

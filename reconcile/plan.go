@@ -21,6 +21,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/swarm"
 	"github.com/docker/docker/api/types/volume"
+
+	"github.com/swarmward/swarmward/spec"
 )
 
 // Labels of swarmward's own, on services, secrets, configs and networks; never
@@ -78,8 +80,9 @@ const (
 type Plan struct {
 	Stack     string
 	Revision  string
-	Changes   []Change // by kind, then name
-	Unchanged int      // objects of the spec that are as it says
+	Commit    *spec.Commit // that the spec is from; nil: plain files
+	Changes   []Change     // by kind, then name
+	Unchanged int          // objects of the spec that are as it says
 	Warnings  []string
 	// Unverified lists the keys of secrets that were there before swarmward and
 	// that no check has proved yet.

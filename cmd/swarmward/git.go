@@ -44,19 +44,25 @@ func (a *app) takesGit(cmd *cobra.Command) {
 	f.StringVar(&g.Verify.RevokedSigners, "revoked-signers", "", "`FILE` with keys that may sign no longer: SSH public keys or OpenPGP fingerprints, one a line")
 }
 
+// ofNoUseAlone are flags that somebody gave for nothing, and would rely on,
+// where there is no --git.
+var ofNoUseAlone = []string{
+	"git-ref", "git-path", "git-token-file", "git-username", "git-ca-file", "git-ssh-key-file", "git-known-hosts",
+	"verify", "allowed-signers", "allowed-gpg-keys", "revoked-signers",
+}
+
 // check says what does not go together.
 func (g *gitFlags) check(f *pflag.FlagSet) error {
 	if f.Lookup("git") == nil {
 		return nil
 	}
 	if g.URL == "" {
-		var lone error
-		f.VisitAll(func(x *pflag.Flag) {
-			if x.Changed && (strings.HasPrefix(x.Name, "git-") && x.Name != "git-poll" || strings.HasSuffix(x.Name, "-signers") || x.Name == "verify" || x.Name == "allowed-gpg-keys") && lone == nil {
-				lone = fmt.Errorf("--%s says something about a git repository, and none is given; name one with --git URL", x.Name)
+		for _, name := range ofNoUseAlone {
+			if f.Changed(name) {
+				return fmt.Errorf("--%s says something about a git repository, and none is given; name one with --git URL", name)
 			}
-		})
-		return lone
+		}
+		return nil
 	}
 	if f.Changed("file") {
 		return errors.New("-f and --git: the specs are in files or in git; give one of the two (a path inside of the repository is --git-path)")

@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/spec"
 )
 
 // schemaVersion of every JSON document; it grows when a field changes its
@@ -22,6 +23,7 @@ type planJSON struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	Stack         string            `json:"stack"`
 	Revision      string            `json:"revision"`
+	Commit        *spec.Commit      `json:"commit"`
 	Changes       []changeJSON      `json:"changes"`
 	Unchanged     int               `json:"unchanged"`
 	Warnings      []string          `json:"warnings"`
@@ -52,7 +54,7 @@ type fieldJSON struct {
 
 func newPlan(p *reconcile.Plan) planJSON {
 	out := planJSON{
-		SchemaVersion: schemaVersion, Stack: p.Stack, Revision: p.Revision, Changes: []changeJSON{},
+		SchemaVersion: schemaVersion, Stack: p.Stack, Revision: p.Revision, Commit: p.Commit, Changes: []changeJSON{},
 		Unchanged: p.Unchanged, Warnings: list(p.Warnings), Summary: p.Summary(),
 	}
 	for _, c := range p.Changes {

@@ -34,6 +34,9 @@ func PlanMarkdown(w io.Writer, p *reconcile.Plan) error {
 		heading += " at " + code(p.Revision[:min(len(p.Revision), 7)])
 	}
 	fmt.Fprintf(b, "%s: %s\n", heading, headline(p))
+	if from := commitLine(p.Commit); from != "" {
+		fmt.Fprintf(b, "\n%s\n", prose(from))
+	}
 	left := table(b, p.Changes)
 	details(b, p.Changes, commentLimit-tableLimit+left)
 	if len(p.Warnings) > 0 {

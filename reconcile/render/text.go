@@ -61,6 +61,9 @@ const (
 // one for each field, and the total.
 func (t Text) Plan(w io.Writer, p *reconcile.Plan) {
 	fmt.Fprintf(w, "%s   %s\n", t.paint(bold, title(p.Stack, p.Revision)), headline(p))
+	if from := commitLine(p.Commit); from != "" {
+		t.paragraph(w, "  ", "  ", dim, from)
+	}
 	if len(p.Changes) > 0 {
 		fmt.Fprintln(w)
 	}
