@@ -49,6 +49,7 @@ func readSettings(docs []*document, r *report) Settings {
 		"lint": func(s *setting, path string) {
 			d.mapping(s, path, fields{"off": d.rules(&out.Lint.Off)})
 		},
+		"windows": d.list(d.window(&out.Windows)),
 	})
 	return out
 }

@@ -125,6 +125,7 @@ type Settings struct {
 	Allow          []string
 	Timeout        time.Duration // convergence, per service; 0: derived from its update config, 5m at least
 	Lint           Lint
+	Windows        Windows `json:",omitempty"` // none: the stack may be changed at all times
 }
 
 // Images says when a registry is asked for an image's digest.
