@@ -77,6 +77,7 @@ func (l *Loop) wait(ctx context.Context, retry <-chan time.Time, nudges <-chan s
 	select {
 	case <-ctx.Done():
 	case <-retry:
+	case <-opening(l.last, time.Now()):
 	case <-nudges:
 		if pause(ctx, coalesce) != nil {
 			return
@@ -122,8 +123,9 @@ func (l *Loop) pass(ctx context.Context) (ok bool) {
 		l.last = stack
 	}
 	var o *Outcome
-	if l.DryRun {
+	if shut := ShutAt(stack, time.Now()); l.DryRun || shut != nil {
 		o = l.drift(ctx, stack)
+		o.Shut = shut
 	} else {
 		o = l.Reconciler.Pass(ctx, stack)
 	}
@@ -165,9 +167,12 @@ func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 		switch {
 		case c.Action == ActionBlocked:
 			log.Warn("blocked: a person has to act", "object", subject(c), "cause", c.Cause, "remedy", fmt.Sprint(c.Remedy))
-		case l.DryRun && c.Write != nil:
+		case (l.DryRun || o.Shut != nil) && c.Write != nil:
 			log.Warn("drift", "object", subject(c), "action", string(c.Action), "cause", c.Cause)
 		}
+	}
+	if o.Shut != nil && o.Plan.Writes() {
+		log.Warn("outside of the stack's windows: what differs is reported and not written", "opens", o.Shut.Opens)
 	}
 	for _, s := range stack.Services {
 		if v, ok := o.Verdicts[s.Key]; ok && v.State != Converged {

@@ -62,6 +62,7 @@ type Outcome struct {
 	Checks   []CheckResult      // in the spec's order
 	Recorded *Record            // that this pass kept; nil: nothing new has proved itself
 	Err      error              // an error of the Engine or the input
+	Shut     *Shut              // nothing was written because of it
 	Started  time.Time
 	Took     time.Duration
 }
@@ -97,6 +98,9 @@ func (o *Outcome) ExitCode() int {
 		return code
 	}
 	if o.Plan != nil && o.Plan.Summary().Blocked > 0 {
+		return ExitStopped
+	}
+	if o.Shut != nil && o.Plan != nil && o.Plan.Writes() {
 		return ExitStopped
 	}
 	return ChecksExitCode(o.Checks)

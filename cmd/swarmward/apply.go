@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,8 +17,9 @@ import (
 
 type applyFlags struct {
 	planFlags
-	dryRun, yes bool
-	saved       string
+	dryRun, yes   bool
+	outsideWindow bool
+	saved         string
 }
 
 func (a *app) applyCmd() *cobra.Command {
@@ -32,7 +34,10 @@ written. Exits with 0 only when everything converged and every check passed.
 
 With --plan FILE it does what that plan, kept by plan --out, showed, and asks
 nothing; when that is no longer what would be done, it refuses and does nothing.
-It still needs the spec, for the contents of secrets.`,
+It still needs the spec, for the contents of secrets.
+
+A stack with windows of its own is written to while one of them is open, or with
+--outside-window.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.dryRun {
@@ -46,6 +51,7 @@ It still needs the spec, for the contents of secrets.`,
 	}
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "show the plan and write nothing, as plan does")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&f.outsideWindow, "outside-window", false, "write although none of the stack's windows is open")
 	cmd.Flags().StringVar(&f.saved, "plan", "", "do exactly what the plan in `FILE` shows, or refuse")
 	f.register(cmd)
 	a.writesMarkdown(cmd, withDryRun, "`FORMAT` of the result on stdout: text or json; with --dry-run also markdown")
@@ -128,6 +134,10 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 		if err := a.showPlan(plan, i); err != nil {
 			return 0, err
 		}
+	}
+	if shut := reconcile.ShutAt(s, time.Now()); shut != nil && plan.Writes() && !f.outsideWindow {
+		report(a.err, shut.Refusal(s.Name))
+		return reconcile.ExitStopped, nil
 	}
 	if plan.Writes() && !f.yes && a.output == "text" && isTerminal(a.in) && isTerminal(a.out) {
 		if answer := a.ask(cmd.Context(), "\nApply this plan? Only yes is taken for it: "); answer != "yes" {
