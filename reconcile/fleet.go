@@ -41,6 +41,7 @@ type member struct {
 	Member
 	stack *spec.Stack   // the last good one
 	name  string        // the one that it has, or is to have first
+	wants string        // the one that it may not have
 	nudge chan struct{} // of size one
 	leave context.CancelFunc
 	left  <-chan struct{} // closed as soon as it is to end
@@ -141,7 +142,7 @@ func (f *Fleet) release(m *member) {
 		f.Gone(m.name)
 	}
 	for _, other := range f.members {
-		if other.name == "" {
+		if other.wants == m.name {
 			other.due()
 		}
 	}
@@ -183,9 +184,10 @@ func (f *Fleet) claim(m *member, stack *spec.Stack) (*member, error) {
 	case holder.leaving():
 		return holder, nil
 	default:
+		m.wants = stack.Name
 		return nil, fmt.Errorf("%s and %s are both stack %s; give one of them another `name:` line, meanwhile %s has it", holder.Key, m.Key, stack.Name, holder.Key)
 	}
-	m.stack = stack
+	m.stack, m.wants = stack, ""
 	return nil, nil
 }
 
