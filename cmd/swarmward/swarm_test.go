@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +38,7 @@ func TestSwarmSessions(t *testing.T) {
 		Setup:               ownSwarm,
 		Condition:           dockerCLI,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": until, "json": jsonValue,
+			"exits": exits, "until": until, "json": jsonValue, "post": post,
 		},
 	})
 }
@@ -58,6 +61,8 @@ func ownSwarm(e *testscript.Env) error {
 	e.Setenv("ESC", "\x1b")
 	e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 	e.Setenv("DOCKER_HOST", sim.Host)
+	// To listen on: nobody else has an address of its own, whatever its ports.
+	e.Setenv("ADDRESS", fmt.Sprintf("127.%d.%d.%d:8080", 100+rand.N(100), rand.N(256), 1+rand.N(254)))
 	e.Setenv("HOME", e.WorkDir) // the docker CLI complains of one that does not exist
 	return err
 }
@@ -103,6 +108,25 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		<-time.After(50 * time.Millisecond)
 	}
+}
+
+// post BODY with headers, NAME: VALUE, and write the status and the answer.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: post URL BODY [NAME: VALUE]...")
+	}
+	r, err := http.NewRequest(http.MethodPost, args[0], strings.NewReader(args[1]))
+	ts.Check(err)
+	for _, h := range args[2:] {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d %s", answer.StatusCode, body)
 }
 
 func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
