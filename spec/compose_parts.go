@@ -123,15 +123,19 @@ func sideBySide(n int, f func(int) error) error {
 	return g.Wait()
 }
 
-// decodeAhead begins to decode the only file of a spec beside the work that comes
-// before composeParts.
+// decodeAhead begins to decode the only file of a spec, beside the work that
+// comes before composeParts.
 func (l *loading) decodeAhead(data []byte) {
 	l.decoded = sync.OnceValues(func() (raw map[string]any, err error) {
 		err = sideBySide(1, func(int) (err error) { raw, err = decodePlain(data); return err })
 		return raw, err
 	})
 	go l.decoded()
+	go compileSchema()
 }
+
+// compileSchema has compose-go do what it does at the first use of its schema.
+var compileSchema = sync.OnceFunc(func() { _ = composeschema.Validate(map[string]any{}) })
 
 // decodePlain reads a file as compose-go does where it has no tags of its own.
 func decodePlain(data []byte) (map[string]any, error) {
