@@ -16,6 +16,9 @@ import (
 type Differ struct {
 	// Fingerprints remembers what it computed from one Diff to the next.
 	Fingerprints *Fingerprints
+	// Unchanged does so too, for who compares one stack again and again. Nil:
+	// nothing is remembered.
+	Unchanged *Unchanged
 	// AllowPruneAll lifts the guard against plans that remove most of a stack.
 	AllowPruneAll bool
 	// Rotate has the keys of adopted secrets that get the spec's content now.
@@ -66,9 +69,14 @@ func (d Differ) Diff(stack *spec.Stack, seen *Observed) *Plan {
 			x.config(c)
 		}
 	}
+	x.before = d.Unchanged.last(stack)
+	x.found = &compared{stack: stack, services: map[string]unchangedService{}}
 	for _, s := range stack.Services {
-		x.service(s)
+		if !x.still(s) {
+			x.service(s)
+		}
 	}
+	d.Unchanged.keep(x.found)
 	x.prune()
 	x.keep()
 	x.warnUnreadable()
@@ -94,6 +102,8 @@ type diffing struct {
 	live    map[Kind]revisions       // of secrets and configs
 	archive *archive                 // of the stack's records
 	known   map[string]string        // keys of the secrets whose content these live ones have, by name
+	before  *compared                // by the last Diff; nil: there was none
+	found   *compared                // by this one
 	inUse   map[Kind]map[string]bool // secrets and configs, by name, that services will refer to
 }
 
@@ -148,6 +158,7 @@ func (x *diffing) service(s spec.Service) {
 	x.use(merged)
 	x.warnDropped(w.dropped)
 	if len(w.changes) == 0 {
+		x.settled(s, live, &w)
 		x.unchangedService(change, live, func() mark { return m.mark(merged, m.pinned) })
 		return
 	}

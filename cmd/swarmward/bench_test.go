@@ -222,7 +222,7 @@ func (c *comparison) passes(n int, file, stack string) {
 		c.b.Fatal(err)
 	}
 	c.b.Setenv("DOCKER_HOST", c.node.Host)
-	differ := reconcile.Differ{Fingerprints: &reconcile.Fingerprints{}}
+	differ := reconcile.Differ{Fingerprints: &reconcile.Fingerprints{}, Unchanged: &reconcile.Unchanged{}}
 	look := func(e *engine.Engine) {
 		seen, err := e.Observe(c.b.Context(), loaded)
 		if err != nil {
@@ -259,11 +259,13 @@ func (c *comparison) passes(n int, file, stack string) {
 	c.add(n, "", "one list of the services, decoded", raw, []string{"GET /services"})
 }
 
+// engine is set up as that of the controller.
 func (c *comparison) engine() *engine.Engine {
 	e, err := engine.New(nil)
 	if err != nil {
 		c.b.Fatal(err)
 	}
+	e.Repeats = true
 	return e
 }
 

@@ -66,6 +66,8 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 		return nil, err
 	}
 	c.engine.MayJoin = !f.dryRun
+	// It does the same again and again, where other verbs do it once.
+	c.engine.Repeats, c.domain.Differ.Unchanged = true, &reconcile.Unchanged{}
 	return c, nil
 }
 

@@ -34,11 +34,16 @@ type Engine struct {
 	// Called hears of every call, from several goroutines; nil: nobody does. Set
 	// it before the first call.
 	Called func(Call)
+	// Repeats keeps the last answers to the lists that a look makes, for who looks
+	// again and again: one that is byte for byte the last one is not decoded
+	// again. Set it before the first call.
+	Repeats bool
 
 	api    *client.Client
 	log    *slog.Logger
 	guests guests
 	rounds rounds
+	lasts  lasts
 
 	mu  sync.Mutex
 	ids map[reconcile.Kind]map[string]known // by name

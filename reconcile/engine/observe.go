@@ -54,11 +54,15 @@ func (o *objects) load(ctx context.Context, e *Engine, g *errgroup.Group) {
 		return e.explain("volumes", err)
 	})
 	g.Go(func() (err error) {
-		o.secrets, err = e.api.SecretList(ctx, swarm.SecretListOptions{})
+		o.secrets, err = again(ctx, e, func(ctx context.Context) ([]swarm.Secret, error) {
+			return e.api.SecretList(ctx, swarm.SecretListOptions{})
+		})
 		return e.explain("secrets", err)
 	})
 	g.Go(func() (err error) {
-		o.configs, err = e.api.ConfigList(ctx, swarm.ConfigListOptions{})
+		o.configs, err = again(ctx, e, func(ctx context.Context) ([]swarm.Config, error) {
+			return e.api.ConfigList(ctx, swarm.ConfigListOptions{})
+		})
 		return e.explain("configs", err)
 	})
 }
@@ -103,16 +107,16 @@ func (l *lists) load(ctx context.Context, stack string) error {
 			// spec uses has to be seen. The filter is a prefix match.
 			only.Filters = filters.NewArgs(filters.Arg("name", stack+"_"))
 		}
-		l.services, err = l.e.api.ServiceList(ctx, only)
+		l.services, err = again(ctx, l.e, func(ctx context.Context) ([]swarm.Service, error) { return l.e.api.ServiceList(ctx, only) })
 		return l.e.explain("services", err)
 	})
 	g.Go(func() (err error) {
-		l.tasks, err = l.e.api.TaskList(ctx, swarm.TaskListOptions{})
+		l.tasks, err = l.e.taskList(ctx, swarm.TaskListOptions{})
 		return l.e.explain("tasks", err)
 	})
 	g.Go(func() (err error) {
 		// swarmkit's own judgement, the one its updater acts on.
-		l.upToDate, err = l.e.api.TaskList(ctx, swarm.TaskListOptions{Filters: filters.NewArgs(filters.Arg("_up-to-date", "true"))})
+		l.upToDate, err = l.e.taskList(ctx, swarm.TaskListOptions{Filters: filters.NewArgs(filters.Arg("_up-to-date", "true"))})
 		return l.e.explain("tasks", err)
 	})
 	g.Go(func() (err error) {
@@ -128,6 +132,10 @@ func (l *lists) load(ctx context.Context, stack string) error {
 	}
 	l.predefined = l.e.predefinedNetworks(ctx, l.networks, l.services)
 	return nil
+}
+
+func (e *Engine) taskList(ctx context.Context, o swarm.TaskListOptions) ([]swarm.Task, error) {
+	return again(ctx, e, func(ctx context.Context) ([]swarm.Task, error) { return e.api.TaskList(ctx, o) })
 }
 
 func previous(s swarm.Service, networks, configs map[string]string) *swarm.ServiceSpec {

@@ -164,8 +164,7 @@ func (r *round) index(l *lists) {
 	for name, c := range r.all.Configs {
 		r.configs[c.ID] = name
 	}
-	r.services = l.services
-	slices.SortFunc(r.services, func(x, y swarm.Service) int { return strings.Compare(x.Spec.Name, y.Spec.Name) })
+	r.services = slices.SortedFunc(slices.Values(l.services), func(x, y swarm.Service) int { return strings.Compare(x.Spec.Name, y.Spec.Name) })
 	r.tasks, r.stopping = map[string][]swarm.Task{}, map[string][]swarm.Task{}
 	for _, t := range l.tasks {
 		r.tasks[t.ServiceID] = append(r.tasks[t.ServiceID], t)
