@@ -14,7 +14,7 @@ TESTFLAGS ?= -p 2 -parallel 4 -timeout 20m
 # Packages without an Engine, where the race detector is worth its price.
 RACE = $$(go list ./... | grep -v -e /swarmlab -e /reconcile/engine)
 
-.PHONY: bin/swarmsim help build demo recording conformance test race lint fmt clean
+.PHONY: bin/swarmsim help build demo recording conformance reality test race lint fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ test: ## every test; on Debian as root also installs what Engine tests need
 
 conformance: ## what Swarm does, row by row, on swarmsim and on a real dockerd side by side
 	@cd reconcile/engine/swarmlab/conformance && go test -count=1 -parallel 4 -timeout 7m -run '^TestConformance$$' -args -table
+
+reality: ## the checks on real Traefik and Centrifugo, built from source, instead of stand-ins
+	@.ci/tools
+	@.ci/reality bin/reality
+	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -p 1 -parallel 2 -timeout 20m -run '^Test(Centrifugo|Route|Traefik|Websocket|Nodes)' ./reconcile/check ./reconcile/engine/swarmlab/standin
+	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -timeout 20m -run '^TestWhatrack$$' ./cmd/swarmward
 
 race: ## the tests of packages without an Engine, under the race detector
 	go test -race -timeout 7m $(RACE)

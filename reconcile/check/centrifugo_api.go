@@ -265,8 +265,10 @@ func (n nodesInfo) String(running int) string {
 	return text
 }
 
-// versionText is a version fit for a message, whatever the server sent.
+// versionText is a version fit for a message, whatever the server sent: 6 says
+// which edition it is, after a blank.
 func versionText(version string) string {
+	version, _, _ = strings.Cut(version, " ")
 	if version == "" || len(version) > 32 || strings.ContainsFunc(version, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-+_", r)
 	}) {

@@ -14,6 +14,7 @@ import (
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/check"
 	"github.com/swarmward/swarmward/reconcile/check/redistest"
+	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/reality"
 	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/standin"
 	"github.com/swarmward/swarmward/spec"
 )
@@ -35,9 +36,12 @@ func configured() standin.Config {
 	return c
 }
 
-// centrifugo starts a stand-in and returns its address.
+// centrifugo starts one and returns its address.
 func centrifugo(t *testing.T, c standin.Config) string {
 	t.Helper()
+	if standin.Real() != "" {
+		return reality.Centrifugo(t, c)
+	}
 	node, err := standin.New(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -111,8 +115,22 @@ func (x trial) environment(image string, env ...string) {
 }
 
 // started is clientOf a Centrifugo that begins with its environment alone.
-func started(t *testing.T, load func(string, func(string) string) (standin.Config, bool, error), image string, env ...string) trial {
+func started(t *testing.T, generation int, image string, env ...string) trial {
 	t.Helper()
+	var address string
+	if standin.Real() != "" {
+		address = reality.CentrifugoWith(t, generation, env)
+	} else {
+		address = startedStandin(t, generation, env)
+	}
+	x := clientOf(address)
+	x.environment(image, env...)
+	return x
+}
+
+func startedStandin(t *testing.T, generation int, env []string) string {
+	t.Helper()
+	load := map[int]func(string, func(string) string) (standin.Config, bool, error){5: standin.Load5, 6: standin.Load}[generation]
 	set := map[string]string{}
 	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
@@ -122,9 +140,7 @@ func started(t *testing.T, load func(string, func(string) string) (standin.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := clientOf(centrifugo(t, c))
-	x.environment(image, env...)
-	return x
+	return centrifugo(t, c)
 }
 
 // running says how many tasks of the target run, instead of an address alone.
@@ -167,8 +183,8 @@ func centrifugoRows() []probeRow {
 	noHealth := with(func(c *standin.Config) { c.Health.Enabled = false })
 	return []probeRow{
 		{"works", on(configured(), nil), "passed", "version 6.9.1, 1 node; it takes publications and lets in clients with a good token alone."},
-		{"works, in generation 5", func(t *testing.T) trial { return started(t, standin.Load5, five, v5...) }, "passed", "version 5.4.9, 1 node; it takes"},
-		{"works, in generation 6", func(t *testing.T) trial { return started(t, standin.Load, six, v6...) }, "passed", "version 6.9.1, 1 node; it takes"},
+		{"works, in generation 5", func(t *testing.T) trial { return started(t, 5, five, v5...) }, "passed", "version 5.4.9, 1 node; it takes"},
+		{"works, in generation 6", func(t *testing.T) trial { return started(t, 6, six, v6...) }, "passed", "version 6.9.1, 1 node; it takes"},
 		{"an allowed origin", on(configured(), func(c *spec.CentrifugoCheck) { c.Origin = pageOrigin }), "passed", ""},
 		{"nothing but an origin", on(configured(), func(c *spec.CentrifugoCheck) { *c = spec.CentrifugoCheck{Target: c.Target, Origin: pageOrigin} }), "passed",
 			"was not asked: the check has no api_key; it opens its websocket to pages of https://whatrack.com."},
@@ -191,28 +207,26 @@ func centrifugoRows() []probeRow {
 		}, "passed", "2 nodes (1 running: others are just gone, or share its Redis)"},
 
 		{"a Traefik without a router", func(t *testing.T) trial {
-			server := httptest.NewServer(&standin.Traefik{})
-			t.Cleanup(server.Close)
-			return clientOf(server.Listener.Addr().String())
+			return clientOf(serveTraefik(t, &standin.Traefik{}, false).Plain)
 		}, "failed not_centrifugo", "404 everywhere"},
 		{"no HTTP", func(t *testing.T) trial { return clientOf(talker(t, "SSH-2.0-OpenSSH_9.2\r\n")) }, "failed not_centrifugo", ""},
 		{"health off", on(noHealth, nil), "failed health_disabled", "CENTRIFUGO_HEALTH_ENABLED"},
 		{"health off, without a key to ask with", on(noHealth, func(c *spec.CentrifugoCheck) { *c = spec.CentrifugoCheck{Target: c.Target} }), "failed health_disabled", ""},
 		{"another key", on(configured(), func(c *spec.CentrifugoCheck) { c.APIKey.Secret = "wrong_key" }), "failed key_refused", "secret wrong_key"},
 		{"another key, and health off", on(noHealth, func(c *spec.CentrifugoCheck) { c.APIKey.Secret = "wrong_key" }), "failed key_refused", ""},
-		{"no key given to the server", func(t *testing.T) trial { return started(t, standin.Load, six, "CENTRIFUGO_HEALTH_ENABLED=true") }, "failed key_missing", "nothing in the spec gives service whatrack_centrifugo one"},
+		{"no key given to the server", func(t *testing.T) trial { return started(t, 6, six, "CENTRIFUGO_HEALTH_ENABLED=true") }, "failed key_missing", "nothing in the spec gives service whatrack_centrifugo one"},
 		{"no key, as far as can be seen", func(t *testing.T) trial {
 			x := clientOf(centrifugo(t, with(func(c *standin.Config) { c.HTTPAPI.Key = "" })))
 			x.environment(six, "CENTRIFUGO_HTTP_API_KEY=")
 			return x
 		}, "failed key_refused", "or runs without one"},
-		{"names of 5 on 6", func(t *testing.T) trial { return started(t, standin.Load, six, v5...) }, "failed wrong_generation",
+		{"names of 5 on 6", func(t *testing.T) trial { return started(t, 6, six, v5...) }, "failed wrong_generation",
 			"Rename: CENTRIFUGO_API_KEY to CENTRIFUGO_HTTP_API_KEY, CENTRIFUGO_TOKEN_HMAC_SECRET_KEY to CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY, CENTRIFUGO_HEALTH to CENTRIFUGO_HEALTH_ENABLED."},
-		{"names of 6 on 5", func(t *testing.T) trial { return started(t, standin.Load5, five, v6...) }, "failed wrong_generation",
+		{"names of 6 on 5", func(t *testing.T) trial { return started(t, 5, five, v6...) }, "failed wrong_generation",
 			"Rename: CENTRIFUGO_HTTP_API_KEY to CENTRIFUGO_API_KEY"},
-		{"one name of 5 on 6", func(t *testing.T) trial { return started(t, standin.Load, six, v6[0], v6[2], v5[1]) }, "failed wrong_generation",
+		{"one name of 5 on 6", func(t *testing.T) trial { return started(t, 6, six, v6[0], v6[2], v5[1]) }, "failed wrong_generation",
 			"Rename: CENTRIFUGO_TOKEN_HMAC_SECRET_KEY to CENTRIFUGO_CLIENT_TOKEN_HMAC_SECRET_KEY."},
-		{"names of 5 on an image that tells no version", func(t *testing.T) trial { return started(t, standin.Load, "centrifugo/centrifugo:latest", v5...) }, "failed key_refused", ""},
+		{"names of 5 on an image that tells no version", func(t *testing.T) trial { return started(t, 6, "centrifugo/centrifugo:latest", v5...) }, "failed key_refused", ""},
 		{"wrong names that do not matter", func(t *testing.T) trial {
 			x := clientOf(centrifugo(t, configured()))
 			x.environment(six, v5...)
@@ -307,6 +321,7 @@ func TestNotCentrifugo(t *testing.T) {
 		want, says            string
 	}{
 		{"two versions", ok, reply{200, nodes}, done, "passed", "version 6.9.0 and 6.9.1, 3 nodes;"},
+		{"an edition", ok, reply{200, `{"result":{"nodes":[{"version":"6.9.1 PRO"}]}}`}, done, "passed", "version 6.9.1, 1 node;"},
 		{"an odd version", ok, reply{200, `{"result":{"nodes":[{"version":"<b>\n"}]}}`}, done, "passed", "version unknown, 1 node;"},
 		{"a health page", reply{200, "<h1>up</h1>"}, ok, done, "failed not_centrifugo", `"<h1>up</h1>"`},
 		{"another 404", reply{404, "Not here"}, ok, done, "failed not_centrifugo", ""},

@@ -100,8 +100,8 @@ func (t *try) page(ctx context.Context, conn net.Conn, u *url.URL) (*tlsSession,
 	return session, got, err
 }
 
-// behind is a page that a service has behind a prefix: Centrifugo answers the
-// bare prefix with 404, whether it can be reached or not.
+// behind is a page that a service has behind a prefix: Centrifugo answers /api/
+// itself with 404, whether it can be reached or not.
 var behind = map[string]string{"/api": "/api/info", "/admin": "/admin/"}
 
 // knock asks for a path that must not answer, and for what is known to be

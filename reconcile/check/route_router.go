@@ -78,8 +78,8 @@ func (t *try) askTraefik(ctx context.Context, c spec.RouteCheck, u *url.URL) str
 		if !strings.Contains(strings.ToLower(r.Rule), host) {
 			continue
 		}
-		if len(r.Error) > 0 {
-			return fmt.Sprintf("Traefik says of router %s, which is %s: %s.", t.brief(r.Name), t.brief(r.Status), t.brief(strings.Join(r.Error, "; ")))
+		if len(r.Error) > 0 { // the others follow from the first
+			return fmt.Sprintf("Traefik says of router %s, which is %s: %s.", t.brief(r.Name), t.brief(r.Status), t.brief(r.Error[0]))
 		}
 		return fmt.Sprintf("Traefik has router %s for this host, which is %s: see whether its rule and its entrypoint take this request.", t.brief(r.Name), t.brief(r.Status))
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/swarmward/swarmward/reconcile"
 	"github.com/swarmward/swarmward/reconcile/check"
 	"github.com/swarmward/swarmward/reconcile/check/redistest"
+	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/reality"
 	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/standin"
 	"github.com/swarmward/swarmward/spec"
 )
@@ -47,29 +48,42 @@ func newGate(t *testing.T) *gate {
 	if g.traefik.Default, err = standin.DefaultCertificate(); err != nil {
 		t.Fatal(err)
 	}
-	g.certify(t, g.authority, site, 60*24*time.Hour)
+	g.certify(t, g.authority, 60*24*time.Hour)
 	return g
 }
 
 // certify gives Traefik a certificate that it serves for the site.
-func (g *gate) certify(t *testing.T, by *standin.Authority, name string, life time.Duration) {
+func (g *gate) certify(t *testing.T, by *standin.Authority, life time.Duration) {
 	t.Helper()
-	c, err := by.Issue(name, time.Now().Add(life))
+	c, err := by.Issue(site, time.Now().Add(life))
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.traefik.Certificates = map[string]tls.Certificate{site: c}
 }
 
-// open opens Traefik's TLS entrypoint and returns a check of the site there.
+// open opens Traefik's entrypoints and returns a check of the site at that with
+// TLS.
 func (g *gate) open(t *testing.T) trial {
 	t.Helper()
-	server := httptest.NewUnstartedServer(&g.traefik)
-	server.TLS = g.traefik.TLS()
+	return g.check(serveTraefik(t, &g.traefik, true).TLS)
+}
+
+// serveTraefik runs a Traefik, with its routers at the entrypoint with TLS or at
+// the other one.
+func serveTraefik(t *testing.T, traefik *standin.Traefik, secure bool) reality.Served {
+	t.Helper()
+	if standin.Real() != "" {
+		return reality.Traefik(t, traefik, secure)
+	}
+	plain, api, server := httptest.NewServer(traefik), httptest.NewServer(traefik.API()), httptest.NewUnstartedServer(traefik)
+	server.TLS = traefik.TLS()
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
-	t.Cleanup(server.Close)
-	return g.check(server.Listener.Addr().String())
+	for _, s := range []*httptest.Server{plain, api, server} {
+		t.Cleanup(s.Close)
+	}
+	return reality.Served{TLS: server.Listener.Addr().String(), Plain: plain.Listener.Addr().String(), API: api.Listener.Addr().String()}
 }
 
 func (g *gate) check(address string) trial {
@@ -166,10 +180,10 @@ func routeRows() []probeRow {
 	at := func(path string) func(*spec.RouteCheck) {
 		return func(c *spec.RouteCheck) { c.URL = "https://" + site + path }
 	}
-	certified := func(by func(*testing.T, *gate) *standin.Authority, name string, life time.Duration) func(*testing.T) trial {
+	certified := func(by func(*testing.T, *gate) *standin.Authority, life time.Duration) func(*testing.T) trial {
 		return func(t *testing.T) trial {
 			g := newGate(t)
-			g.certify(t, by(t, g), name, life)
+			g.certify(t, by(t, g), life)
 			g.traefik.Routers = health(t, g)
 			return g.open(t)
 		}
@@ -182,9 +196,7 @@ func routeRows() []probeRow {
 		{"works, without TLS", func(t *testing.T) trial {
 			g := newGate(t)
 			g.traefik.Routers = health(t, g)
-			server := httptest.NewServer(&g.traefik)
-			t.Cleanup(server.Close)
-			x := g.check(server.Listener.Addr().String())
+			x := g.check(serveTraefik(t, &g.traefik, false).Plain)
 			x.check.Route.URL = "http://" + strings.ToUpper(site) + "/health"
 			return x
 		}, "passed", "answers as expected."},
@@ -238,19 +250,18 @@ func routeRows() []probeRow {
 			return x
 		}, "failed no_router", "Service whatrack_centrifugo has no router among its labels"},
 		{"a router that Traefik has disabled", func(t *testing.T) trial {
-			x := newGate(t)
-			x.traefik.Routers = []standin.Router{{Name: "centrifugo", Host: site, Error: `entryPoint "websecur" doesn't exist`, Backend: x.centrifugo}}
-			trial := x.open(t)
-			api := httptest.NewServer(x.traefik.API())
-			t.Cleanup(api.Close)
-			trial.check.Route.API = api.URL
-			return trial
+			g := newGate(t)
+			g.traefik.Routers = []standin.Router{{Name: "centrifugo", Host: site, Error: []string{`entryPoint "websecur" doesn't exist`, "no valid entryPoint for this router"}, Backend: g.centrifugo}}
+			served := serveTraefik(t, &g.traefik, true)
+			x := g.check(served.TLS)
+			x.check.Route.API = "http://" + served.API
+			return x
 		}, "failed no_router", `Traefik says of router "centrifugo@swarm", which is "disabled": "entryPoint \"websecur\" doesn't exist".`},
 		{"a Traefik that knows of no router", func(t *testing.T) trial {
-			x := to(nothing, nil)(t)
-			api := httptest.NewServer((&standin.Traefik{}).API())
-			t.Cleanup(api.Close)
-			x.check.Route.API = api.URL
+			g := newGate(t)
+			served := serveTraefik(t, &g.traefik, true)
+			x := g.check(served.TLS)
+			x.check.Route.API = "http://" + served.API
 			return x
 		}, "failed no_router", "Traefik says that it has no router for " + site},
 		{"a Traefik that does not say why", func(t *testing.T) trial {
@@ -283,12 +294,21 @@ func routeRows() []probeRow {
 				t.Fatal(err)
 			}
 			return other
-		}, site, 60*24*time.Hour), "failed certificate_untrusted", "nobody known here has signed it"},
-		{"a certificate for another name", certified(own, "other.whatrack.com", 60*24*time.Hour), "failed certificate_untrusted", "it is for other.whatrack.com, not for " + site},
-		{"an expired certificate", certified(own, site, -24*time.Hour), "failed certificate_untrusted", "it expired on 20"},
-		{"a certificate that ends soon", certified(own, site, 10*24*time.Hour), "failed certificate_expiring", "in less than 14 days"},
+		}, 60*24*time.Hour), "failed certificate_untrusted", "nobody known here has signed it"},
+		{"a certificate for another name", func(t *testing.T) trial {
+			g := newGate(t)
+			c, err := g.authority.Issue("other.whatrack.com", time.Now().AddDate(0, 2, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Somebody has made it Traefik's default: it serves no other that does not fit.
+			g.traefik.Certificates, g.traefik.Default, g.traefik.Routers = nil, c, health(t, g)
+			return g.open(t)
+		}, "failed certificate_untrusted", "it is for other.whatrack.com, not for " + site},
+		{"an expired certificate", certified(own, -24*time.Hour), "failed certificate_untrusted", "it expired on 20"},
+		{"a certificate that ends soon", certified(own, 10*24*time.Hour), "failed certificate_expiring", "in less than 14 days"},
 		{"a certificate that ends soon enough", func(t *testing.T) trial {
-			x := certified(own, site, 10*24*time.Hour)(t)
+			x := certified(own, 10*24*time.Hour)(t)
 			x.check.Route.CertificateDays = 7
 			return x
 		}, "passed", ""},
@@ -301,7 +321,8 @@ func routeRows() []probeRow {
 		{"another service", to(backend(page), nil), "failed wrong_backend", "It works!"},
 		{"another service, without TLS to look at", to(backend(page), func(c *spec.RouteCheck) { c.Body, c.Contains = "", "uptime" }), "failed wrong_backend", ""},
 		{"the admin panel for everybody", to(everything, refuse("/admin")), "failed exposed", "https://" + site + "/admin/ answers to whoever asks, with 200: /admin must be refused."},
-		{"the API for everybody", to(everything, refuse("/api")), "failed exposed", "/api/info answers to whoever asks, with 405"},
+		{"the API for everybody", to(everything, refuse("/api")), "failed exposed", "/api answers to whoever asks, with 405"},
+		{"the API for everybody, behind a slash", to(everything, refuse("/api/")), "failed exposed", "/api/info answers to whoever asks, with 405"},
 		{"an authority that is not known here", to(health, func(c *spec.RouteCheck) { c.CA = spec.Material{Secret: "external"} }), "unknown credential_unavailable", "secret external"},
 		{"an authority without a certificate", to(health, func(c *spec.RouteCheck) { c.CA = spec.Material{Secret: "api_key"} }), "unknown invalid", ""},
 		{"no url", to(health, func(c *spec.RouteCheck) { c.URL = "centrifugo" }), "unknown invalid", ""},

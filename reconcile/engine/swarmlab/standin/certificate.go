@@ -42,10 +42,13 @@ func (a *Authority) Issue(name string, until time.Time) (tls.Certificate, error)
 	}, a)
 }
 
+// TraefikDefault is the name in the certificate that Traefik makes for itself.
+const TraefikDefault = "TRAEFIK DEFAULT CERT"
+
 // DefaultCertificate is the one that Traefik makes for itself.
 func DefaultCertificate() (tls.Certificate, error) {
 	return certificate(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "TRAEFIK DEFAULT CERT"}, DNSNames: []string{"5c.traefik.default"}, NotAfter: time.Now().AddDate(1, 0, 0),
+		Subject: pkix.Name{CommonName: TraefikDefault}, DNSNames: []string{"5c.traefik.default"}, NotAfter: time.Now().AddDate(1, 0, 0),
 	}, nil)
 }
 

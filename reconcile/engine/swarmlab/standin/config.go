@@ -28,7 +28,7 @@ const (
 // the zero value serves the websocket and refuses every API call. Keys that it
 // does not know are ignored.
 type Config struct {
-	// Version that it claims to be, and behaves as; empty: Version.
+	// Version that it claims to be; empty: Version, in the words of that one.
 	Version    string `yaml:"-"`
 	HTTPServer struct {
 		Address string `yaml:"address"`
@@ -87,7 +87,7 @@ func Load(file string, getenv func(string) string) (c Config, found bool, err er
 	if err := c.set(c.names(), getenv); err != nil {
 		return c, found, err
 	}
-	c.fill()
+	c.Fill()
 	return c, found, nil
 }
 
@@ -117,11 +117,12 @@ func Load5(file string, getenv func(string) string) (c Config, found bool, err e
 		}
 		return strings.Trim(fmt.Sprint(value), "[]") // a list, with blanks between
 	})
-	c.fill()
+	c.Fill()
 	return c, found, err
 }
 
-func (c *Config) fill() {
+// Fill sets what Centrifugo does by default where it is not said.
+func (c *Config) Fill() {
 	if c.HTTPServer.Port == 0 {
 		c.HTTPServer.Port = 8000
 	}

@@ -35,7 +35,7 @@ func New(c Config, log *slog.Logger) (*Server, error) {
 	}
 	node, err := centrifuge.New(centrifuge.Config{
 		Name:       fmt.Sprintf("%s_%d", host, c.HTTPServer.Port),
-		Version:    cmp.Or(c.Version, Version),
+		Version:    cmp.Or(c.Version, Version+" OSS"), // as 6 tells which edition it is
 		LogLevel:   centrifuge.LogLevelInfo,
 		LogHandler: func(e centrifuge.LogEntry) { logEntry(log, e) },
 		// A registry of its own, so that several nodes fit into one process.
@@ -111,6 +111,7 @@ func (s *Server) route() {
 			centrifuge.WebsocketConfig{CheckOrigin: s.originAllowed}))
 	}
 	if !s.config.HTTPAPI.Disabled {
+		s.mux.Handle("/api", s.api(s.batch))
 		s.mux.Handle("/api/info", s.api(s.info))
 		s.mux.Handle("/api/publish", s.api(s.publish))
 	}
@@ -185,7 +186,7 @@ func unverified(token string, c jwt.Claims, _ jwt.Keyfunc, options ...jwt.Parser
 func (s *Server) api(call http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
-			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+			w.WriteHeader(http.StatusMethodNotAllowed)
 			return
 		}
 		key := r.Header.Get("X-API-Key")
@@ -224,6 +225,11 @@ func (s *Server) info(w http.ResponseWriter, _ *http.Request) {
 		nodes = append(nodes, nodeInfo{n.UID, n.Name, n.Version, n.NumClients, n.NumUsers, n.NumSubs, n.NumChannels, n.Uptime})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"result": map[string]any{"nodes": nodes}})
+}
+
+// batch takes many commands at once. The stand-in takes none.
+func (s *Server) batch(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "Bad Request", http.StatusBadRequest)
 }
 
 func (s *Server) publish(w http.ResponseWriter, r *http.Request) {

@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/swarmward/swarmward/reconcile/check/redistest"
+	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/reality"
 	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/standin"
 )
 
@@ -36,8 +37,12 @@ func full() standin.Config {
 	return c
 }
 
-func serve(t *testing.T, c standin.Config) *httptest.Server {
+// serve starts a Centrifugo and returns its URL.
+func serve(t *testing.T, c standin.Config) string {
 	t.Helper()
+	if standin.Real() != "" {
+		return "http://" + reality.Centrifugo(t, c)
+	}
 	node, err := standin.New(c, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -49,13 +54,13 @@ func serve(t *testing.T, c standin.Config) *httptest.Server {
 		_ = node.Close(ctx)
 		server.Close()
 	})
-	return server
+	return server.URL
 }
 
 // ask sends one request; headers are "Name: value".
-func ask(t *testing.T, server *httptest.Server, method, path, body string, headers ...string) (int, string) {
+func ask(t *testing.T, server, method, path, body string, headers ...string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequest(method, server.URL+path, strings.NewReader(body))
+	r, err := http.NewRequest(method, server+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +90,14 @@ func TestRoutes(t *testing.T) {
 	open.HTTPAPI.Insecure = true
 	anybody := serve(t, open)
 	var off standin.Config
-	off.HTTPAPI.Disabled, off.WebSocket.Disabled = true, true
+	off.HTTPAPI.Disabled, off.WebSocket.Disabled, off.Health.Enabled = true, true, true
 	nothing := serve(t, off)
 	key, wrong := "X-API-Key: "+apiKey, "X-API-Key: guess"
 	publish := `{"channel":"news","data":{"a":1}}`
 
 	for _, tt := range []struct {
 		name         string
-		server       *httptest.Server
+		server       string
 		method, path string
 		body         string
 		headers      []string
@@ -105,7 +110,11 @@ func TestRoutes(t *testing.T) {
 		{"ping is no route by POST either", all, "POST", "/api/ping", "{}", []string{key}, 404, notFound},
 		{"info", all, "POST", "/api/info", "{}", []string{key}, 200, `{"result":{"nodes":[{"uid":"…`},
 		{"info with the other header", all, "POST", "/api/info", "{}", []string{"Authorization: apikey " + apiKey}, 200, `{"result":…`},
-		{"info by GET", all, "GET", "/api/info", "", []string{key}, 405, "Method Not Allowed\n"},
+		{"info by GET", all, "GET", "/api/info", "", []string{key}, 405, ""},
+		{"many commands by GET", all, "GET", "/api", "", []string{key}, 405, ""},
+		{"many commands without key", all, "POST", "/api", "{}", nil, 401, ""},
+		{"many commands that are none", all, "POST", "/api", "", []string{key}, 400, "Bad Request\n"},
+		{"nothing behind the slash", all, "GET", "/api/", "", []string{key}, 404, notFound},
 		{"info without key", all, "POST", "/api/info", "{}", nil, 401, ""},
 		{"info with a wrong key", all, "POST", "/api/info", "{}", []string{wrong}, 401, ""},
 		{"info where no key is configured", bare, "POST", "/api/info", "{}", []string{key}, 401, ""},
@@ -147,9 +156,9 @@ func token(t *testing.T, secret string, life time.Duration, channels ...string) 
 }
 
 // connect opens a websocket and sends the connect command with a token.
-func connect(t *testing.T, server *httptest.Server, origin, token string) (*websocket.Conn, error) {
+func connect(t *testing.T, server, origin, token string) (*websocket.Conn, error) {
 	t.Helper()
-	url := "ws" + strings.TrimPrefix(server.URL, "http") + "/connection/websocket"
+	url := "ws" + strings.TrimPrefix(server, "http") + "/connection/websocket"
 	header := http.Header{}
 	if origin != "" {
 		header.Set("Origin", origin)
@@ -182,7 +191,7 @@ func TestWebsocketTokens(t *testing.T) {
 	good := token(t, tokenSecret, time.Hour)
 	for _, tt := range []struct {
 		name          string
-		server        *httptest.Server
+		server        string
 		origin, token string
 		want          string
 	}{
@@ -251,12 +260,12 @@ func TestNodesShareARedisEngine(t *testing.T) {
 	key := "X-API-Key: " + apiKey
 
 	eventually(t, "both nodes see two", func() bool {
-		for _, s := range []*httptest.Server{first, second} {
+		for _, s := range []string{first, second} {
 			_, body := ask(t, s, "POST", "/api/info", "{}", key)
 			var info struct {
 				Result struct{ Nodes []struct{ Version string } }
 			}
-			if json.Unmarshal([]byte(body), &info) != nil || len(info.Result.Nodes) != 2 || info.Result.Nodes[0].Version != "6.9.1" {
+			if json.Unmarshal([]byte(body), &info) != nil || len(info.Result.Nodes) != 2 || info.Result.Nodes[0].Version != "6.9.1 OSS" {
 				return false
 			}
 		}

@@ -19,7 +19,8 @@ import (
 // Traefik answers as Traefik 3 does for its routers. The zero value knows none.
 type Traefik struct {
 	Routers []Router
-	// Certificates by the name that a client asks for; any other gets Default.
+	// Certificates by the name that they are for; who asks for any other gets
+	// Default.
 	Certificates map[string]tls.Certificate
 	Default      tls.Certificate
 	// ResponseTimeout is how long a backend may be silent; 0: for ever.
@@ -32,7 +33,7 @@ type Router struct {
 	Host   string
 	Prefix string // of the path; empty: any
 	// Error disables the router, as an unknown entrypoint or middleware does.
-	Error string
+	Error []string
 	// Redirect sends every request there; Deny is an ipallowlist that the client
 	// is not on; Login is basic auth.
 	Redirect    string
@@ -46,11 +47,16 @@ func (r Router) matches(req *http.Request) bool {
 	if err != nil {
 		host = req.Host
 	}
-	return r.Error == "" && strings.EqualFold(host, r.Host) && strings.HasPrefix(req.URL.Path, r.Prefix)
+	return r.Error == nil && strings.EqualFold(host, r.Host) && strings.HasPrefix(req.URL.Path, r.Prefix)
 }
 
-// rule is the router's rule, as Traefik's API shows it.
-func (r Router) rule() string {
+// NoServer tells whether it would lead to a service, which has no server.
+func (r Router) NoServer() bool {
+	return r.Backend == "" && r.Redirect == "" && r.Error == nil && !r.Deny && !r.Login
+}
+
+// Rule is the router's rule, as Traefik's API shows it.
+func (r Router) Rule() string {
 	rule := "Host(`" + r.Host + "`)"
 	if r.Prefix != "" {
 		rule += " && PathPrefix(`" + r.Prefix + "`)"
@@ -62,7 +68,7 @@ func (r Router) rule() string {
 func (t *Traefik) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var best *Router
 	for i, r := range t.Routers {
-		if r.matches(req) && (best == nil || len(r.rule()) > len(best.rule())) {
+		if r.matches(req) && (best == nil || len(r.Rule()) > len(best.Rule())) {
 			best = &t.Routers[i]
 		}
 	}
@@ -70,10 +76,10 @@ func (t *Traefik) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case best == nil:
 		http.NotFound(w, req)
 	case best.Redirect != "":
-		http.Redirect(w, req, best.Redirect, http.StatusMovedPermanently)
+		w.Header().Set("Location", best.Redirect)
+		answer(w, http.StatusMovedPermanently)
 	case best.Deny:
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = io.WriteString(w, http.StatusText(http.StatusForbidden))
+		answer(w, http.StatusForbidden)
 	case best.Login:
 		w.Header().Set("WWW-Authenticate", `Basic realm="traefik"`)
 		w.WriteHeader(http.StatusUnauthorized)
@@ -94,18 +100,29 @@ func (t *Traefik) proxy(backend string) http.Handler {
 		Transport: &http.Transport{ResponseHeaderTimeout: t.ResponseTimeout, DisableKeepAlives: true},
 		ErrorLog:  log.New(io.Discard, "", 0),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			status := http.StatusBadGateway
+			// An answer that is no HTTP is neither, and then it is Traefik's fault.
+			status := http.StatusInternalServerError
 			var netErr net.Error
-			switch {
+			switch isNet := errors.As(err, &netErr); {
 			case errors.Is(err, context.Canceled):
-				status = 499
-			case errors.As(err, &netErr) && netErr.Timeout():
+				status = clientClosedRequest
+			case isNet && netErr.Timeout():
 				status = http.StatusGatewayTimeout
+			case isNet, errors.Is(err, io.EOF):
+				status = http.StatusBadGateway
 			}
-			w.WriteHeader(status)
-			_, _ = io.WriteString(w, cmp.Or(http.StatusText(status), "Client Closed Request"))
+			answer(w, status)
 		},
 	}
+}
+
+// clientClosedRequest is what Traefik notes of a client that did not wait.
+const clientClosedRequest = 499
+
+// answer is one of Traefik's own: the status, and its name as the body.
+func answer(w http.ResponseWriter, status int) {
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, cmp.Or(http.StatusText(status), "Client Closed Request"))
 }
 
 // TLS is the configuration of a TLS entrypoint.
@@ -130,9 +147,9 @@ func (t *Traefik) API() http.Handler {
 		}
 		all := []shown{}
 		for _, r := range t.Routers {
-			s := shown{Name: r.Name + "@swarm", Rule: r.rule(), Status: "enabled"}
-			if r.Error != "" {
-				s.Status, s.Error = "disabled", []string{r.Error}
+			s := shown{Name: r.Name + "@swarm", Rule: r.Rule(), Status: "enabled"}
+			if r.Error != nil {
+				s.Status, s.Error = "disabled", r.Error
 			}
 			all = append(all, s)
 		}

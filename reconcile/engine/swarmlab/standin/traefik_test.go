@@ -3,15 +3,20 @@ package standin_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"io"
 	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/reality"
 	"github.com/swarmward/swarmward/reconcile/engine/swarmlab/standin"
 )
 
@@ -36,20 +41,61 @@ func silent(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// talker says something to everybody who connects, and hangs up.
+func talker(t *testing.T, says string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			// The request is read first: what is unread when it hangs up is a reset.
+			_, _ = conn.Read(make([]byte, 4096))
+			_, _ = io.WriteString(conn, says)
+			_ = conn.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// gate starts a Traefik.
+func gate(t *testing.T, traefik *standin.Traefik, secure bool) reality.Served {
+	t.Helper()
+	if standin.Real() != "" {
+		return reality.Traefik(t, traefik, secure)
+	}
+	plain, api := httptest.NewServer(traefik), httptest.NewServer(traefik.API())
+	server := httptest.NewUnstartedServer(traefik)
+	server.TLS = traefik.TLS()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	for _, s := range []*httptest.Server{plain, api, server} {
+		t.Cleanup(s.Close)
+	}
+	return reality.Served{TLS: server.Listener.Addr().String(), Plain: plain.Listener.Addr().String(), API: api.Listener.Addr().String()}
+}
+
 func TestTraefikAnswers(t *testing.T) {
 	const host = "centrifugo.whatrack.com"
-	centrifugo := serve(t, full()).Listener.Addr().String()
-	server := httptest.NewServer(&standin.Traefik{ResponseTimeout: 50 * time.Millisecond, Routers: []standin.Router{
+	centrifugo := strings.TrimPrefix(serve(t, full()), "http://")
+	served := gate(t, &standin.Traefik{ResponseTimeout: 50 * time.Millisecond, Routers: []standin.Router{
 		{Host: host, Prefix: "/health", Backend: centrifugo},
 		{Host: host, Prefix: "/admin", Deny: true, Backend: centrifugo},
 		{Host: host, Prefix: "/login", Login: true, Backend: centrifugo},
 		{Host: host, Prefix: "/moved", Redirect: "/health"},
-		{Host: host, Prefix: "/disabled", Error: "entryPoint \"w\" doesn't exist", Backend: centrifugo},
+		{Host: host, Prefix: "/disabled", Error: []string{"middleware \"w@swarm\" does not exist"}, Backend: centrifugo},
 		{Host: host, Prefix: "/empty"},
 		{Host: host, Prefix: "/refused", Backend: unused(t)},
 		{Host: host, Prefix: "/silent", Backend: silent(t)},
-	}})
-	t.Cleanup(server.Close)
+		{Host: host, Prefix: "/closing", Backend: talker(t, "")},
+		{Host: host, Prefix: "/ssh", Backend: talker(t, "SSH-2.0-OpenSSH_9.2\r\n")},
+	}}, false)
 	for _, tt := range []struct {
 		host, path string
 		status     int
@@ -63,12 +109,14 @@ func TestTraefikAnswers(t *testing.T) {
 		{host, "/healthy", 404, "404 page not found\n"}, // Centrifugo's, and the same
 		{host, "/admin/", 403, "Forbidden"},
 		{host, "/login", 401, "401 Unauthorized\n"},
-		{host, "/moved", 301, "<a href=\"/health\">Moved Permanently</a>.\n\n"},
+		{host, "/moved", 301, "Moved Permanently"},
 		{host, "/empty", 503, "no available server\n"},
 		{host, "/refused", 502, "Bad Gateway"},
 		{host, "/silent", 504, "Gateway Timeout"},
+		{host, "/closing", 502, "Bad Gateway"},
+		{host, "/ssh", 500, "Internal Server Error"},
 	} {
-		r, err := http.NewRequest(http.MethodGet, server.URL+tt.path, nil)
+		r, err := http.NewRequest(http.MethodGet, "http://"+served.Plain+tt.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,15 +146,11 @@ func TestTraefikCertificates(t *testing.T) {
 	if traefik.Default, err = standin.DefaultCertificate(); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(traefik)
-	server.TLS = traefik.TLS()
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
+	address := gate(t, traefik, true).TLS
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority.PEM())
 	for name, want := range map[string]string{"a.example": "a.example", "A.Example": "a.example", "b.example": "TRAEFIK DEFAULT CERT"} {
-		conn, err := tls.Dial("tcp", server.Listener.Addr().String(), &tls.Config{ServerName: name, InsecureSkipVerify: true})
+		conn, err := tls.Dial("tcp", address, &tls.Config{ServerName: name, InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,14 +166,24 @@ func TestTraefikCertificates(t *testing.T) {
 func TestTraefikAPI(t *testing.T) {
 	traefik := standin.Traefik{Routers: []standin.Router{
 		{Name: "good", Host: "a.example", Prefix: "/a"},
-		{Name: "bad", Host: "b.example", Error: "no"},
+		{Name: "bad", Host: "b.example", Error: []string{`entryPoint "websecur" doesn't exist`, "no valid entryPoint for this router"}},
 	}}
-	server := httptest.NewServer(traefik.API())
-	t.Cleanup(server.Close)
-	status, body := ask(t, server, "GET", "/api/http/routers?per_page=1000", "")
-	want := "[{\"name\":\"bad@swarm\",\"rule\":\"Host(`b.example`)\",\"status\":\"disabled\",\"error\":[\"no\"]}," +
-		"{\"name\":\"good@swarm\",\"rule\":\"Host(`a.example`) \\u0026\\u0026 PathPrefix(`/a`)\",\"status\":\"enabled\"}]"
-	if status != 200 || body != want {
-		t.Errorf("%d %s\nwant %s", status, body, want)
+	status, body := ask(t, "http://"+gate(t, &traefik, true).API, "GET", "/api/http/routers?per_page=1000", "")
+	type router struct {
+		Name, Rule, Status string
+		Error              []string
+	}
+	var all []router
+	if err := json.Unmarshal([]byte(body), &all); status != 200 || err != nil {
+		t.Fatalf("%d %s: %v", status, body, err)
+	}
+	// The real one has routers of its own, and one to tell when it is ready.
+	all = slices.DeleteFunc(all, func(r router) bool { return !strings.Contains(r.Rule, ".example") })
+	want := []router{
+		{"bad@swarm", "Host(`b.example`)", "disabled", traefik.Routers[1].Error},
+		{"good@swarm", "Host(`a.example`) && PathPrefix(`/a`)", "enabled", nil},
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Error(diff)
 	}
 }
