@@ -100,6 +100,13 @@ func TestDamageIsNoticed(t *testing.T) {
 	})
 }
 
+// prints are the same in every pass: they are slow.
+var prints Fingerprints
+
+func proving(e Engine) *Reconciler {
+	return &Reconciler{Engine: e, Prober: fakeProber(passing), Differ: Differ{Fingerprints: &prints}}
+}
+
 // changing makes one proved revision after the other.
 func changing(t *testing.T, f *fakeSwarm, revisions ...func(*spec.Stack)) *Outcome {
 	t.Helper()
@@ -107,7 +114,7 @@ func changing(t *testing.T, f *fakeSwarm, revisions ...func(*spec.Stack)) *Outco
 	for i, change := range revisions {
 		s := pair()
 		change(s)
-		if o = (&Reconciler{Engine: f, Prober: fakeProber(passing)}).Pass(t.Context(), s); o.ExitCode() != ExitOK {
+		if o = proving(f).Pass(t.Context(), s); o.ExitCode() != ExitOK {
 			t.Fatalf("revision %d: exit %d, %v", i, o.ExitCode(), o.Err)
 		}
 	}
