@@ -111,6 +111,10 @@ func (p Prober) now() time.Time {
 // run dispatches to the probe of the check's kind.
 func (t *try) run(ctx context.Context) finding {
 	switch {
+	case t.check.Withheld != "":
+		return unknown(ReasonCredentialUnavailable,
+			"A text of the check held a secret, which no record keeps, and the spec says something else by now.",
+			"It is tried again once the spec has the check as it was, or another one.")
 	case t.check.Redis != nil:
 		return t.redis(ctx, *t.check.Redis)
 	case t.check.Centrifugo != nil:
@@ -135,11 +139,18 @@ func (t *try) credential(c spec.Credential) (string, *finding) {
 	data, ok := t.stack.SecretData(c.Secret)
 	if !ok {
 		f := unknown(ReasonCredentialUnavailable,
-			fmt.Sprintf("The content of secret %s is not known here, so the check cannot log in.", c.Secret),
-			fmt.Sprintf("Give secret %s its content in the spec (environment or file); an external secret cannot be read back.", c.Secret))
+			fmt.Sprintf("The content of secret %s is not known here, so the check cannot log in.", c.Secret), t.howToGive("secret "+c.Secret))
 		return "", &f
 	}
 	return string(bytes.TrimRight(data, "\r\n")), nil
+}
+
+// howToGive says what makes the content of a secret, config or file known here.
+func (t *try) howToGive(what string) string {
+	if t.stack.SecretsPrint != "" {
+		return fmt.Sprintf("This is a revision of before, and the spec has another %s by now; a revision of the spec itself brings its own.", what)
+	}
+	return fmt.Sprintf("Give %s its content in the spec (environment or file); what is external cannot be read back.", what)
 }
 
 // redact is the last line of defence: no probe puts a secret into its text, but

@@ -26,17 +26,10 @@ func (t *try) authorities(c spec.RouteCheck) (trust, *finding) {
 	if c.CA.IsZero() {
 		return trust{t.prober.RootCAs}, nil
 	}
-	name := "config " + c.CA.Config
-	switch {
-	case c.CA.Secret != "":
-		name = "secret " + c.CA.Secret
-	case c.CA.File != "":
-		name = "file " + c.CA.File
-	}
+	name := place(c.CA)
 	data, ok := t.stack.MaterialData(c.CA)
 	if !ok {
-		f := unknown(ReasonCredentialUnavailable, fmt.Sprintf("The content of %s is not known here, so the check does not know whom to trust.", name),
-			"Give it its content in the spec; what is external cannot be read back.")
+		f := unknown(ReasonCredentialUnavailable, fmt.Sprintf("The content of %s is not known here, so the check does not know whom to trust.", name), t.howToGive(name))
 		return trust{}, &f
 	}
 	pool := x509.NewCertPool()

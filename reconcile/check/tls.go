@@ -64,14 +64,21 @@ func (t *try) material(m spec.Material) ([]byte, *finding) {
 	if ok {
 		return data, nil
 	}
-	what := "secret " + m.Secret
-	if m.Config != "" {
-		what = "config " + m.Config
-	}
+	what := place(m)
 	f := unknown(ReasonCredentialUnavailable,
-		fmt.Sprintf("The content of %s is not known here, so the check cannot use TLS.", what),
-		fmt.Sprintf("Give %s its content in the spec; what is external cannot be read back.", what))
+		fmt.Sprintf("The content of %s is not known here, so the check cannot use TLS.", what), t.howToGive(what))
 	return nil, &f
+}
+
+// place is where the material is.
+func place(m spec.Material) string {
+	switch {
+	case m.Secret != "":
+		return "secret " + m.Secret
+	case m.File != "":
+		return "file " + m.File
+	}
+	return "config " + m.Config
 }
 
 // handshake makes conn a TLS session. A server that does not speak TLS may wait
