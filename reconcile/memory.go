@@ -73,6 +73,9 @@ type Hold struct {
 type Attempt struct {
 	Target
 	Since time.Time `json:"since"`
+	// Undecided: a pass came to its end since then, and could neither prove the
+	// revision nor refute it.
+	Undecided bool `json:"undecided,omitempty"`
 }
 
 // Target identifies what a pass is to reach: the spec's revision, and a salted
