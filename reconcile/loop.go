@@ -31,6 +31,7 @@ type Loop struct {
 	Rested func(failures int, retry time.Time)
 
 	last     *spec.Stack
+	status   *Status
 	failures int
 	mu       sync.Mutex // of past; checks run side by side
 	past     history
@@ -124,36 +125,31 @@ func (l *Loop) pass(ctx context.Context) (ok bool) {
 	}
 	var o *Outcome
 	if shut := ShutAt(stack, time.Now()); l.DryRun || shut != nil {
-		o = l.drift(ctx, stack)
+		o = l.Reconciler.Look(ctx, stack, l.checks)
 		o.Shut = shut
 	} else {
-		o = l.Reconciler.Pass(ctx, stack)
+		r := *l.Reconciler
+		r.before = l.statuses()
+		o = r.Pass(ctx, stack)
 	}
 	if ctx.Err() != nil {
 		l.Log.Info("stopped in the middle of a pass; the next one continues", "stack", stack.Name)
 		return true
 	}
-	l.remember(stack, o)
+	o = l.settle(stack, o)
 	l.log(stack, o)
 	if l.Done != nil {
 		l.Done(stack, o)
 	}
-	switch o.ExitCode() {
+	code := o.ExitCode()
+	if l.DryRun || o.Shut != nil || o.Suspended != nil { // another look soon would find the same
+		return err == nil && code != ExitError
+	}
+	switch code {
 	case ExitOK, ExitStopped, ExitUnknown:
 		return err == nil
 	}
 	return false
-}
-
-// drift is a pass that only looks.
-func (l *Loop) drift(ctx context.Context, stack *spec.Stack) *Outcome {
-	started := time.Now()
-	o := &Outcome{Stack: stack.Name, Revision: stack.Revision, Started: started}
-	if o.Plan, _, o.Err = l.Reconciler.Plan(ctx, stack); o.Err == nil {
-		o.Checks = l.Reconciler.Verify(ctx, stack, l.checks(stack))
-	}
-	o.Took = time.Since(started)
-	return o
 }
 
 // log tells what a pass found in one line, and what is wrong in one line each.
@@ -167,12 +163,15 @@ func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 		switch {
 		case c.Action == ActionBlocked:
 			log.Warn("blocked: a person has to act", "object", subject(c), "cause", c.Cause, "remedy", fmt.Sprint(c.Remedy))
-		case (l.DryRun || o.Shut != nil) && c.Write != nil:
+		case (l.DryRun || o.Shut != nil || o.Suspended != nil) && c.Write != nil:
 			log.Warn("drift", "object", subject(c), "action", string(c.Action), "cause", c.Cause)
 		}
 	}
 	if o.Shut != nil && o.Plan.Writes() {
 		log.Warn("outside of the stack's windows: what differs is reported and not written", "opens", o.Shut.Opens)
+	}
+	if o.At != nil {
+		stack = o.At
 	}
 	for _, s := range stack.Services {
 		if v, ok := o.Verdicts[s.Key]; ok && v.State != Converged {

@@ -50,6 +50,8 @@ type Reconciler struct {
 	// Journal of earlier passes, for diagnoses; nil: there were none.
 	Journal *Journal
 	Report  func(Event) // nil: nobody listens; called from several goroutines
+
+	before map[string]CheckStatus // of the checks before a pass, as far as anybody watched
 }
 
 // Outcome is all that a pass found and did.
@@ -65,6 +67,7 @@ type Outcome struct {
 	Shut     *Shut              // nothing was written because of it
 	Started  time.Time
 	Took     time.Duration
+	Standing
 }
 
 // Applied is a change and how it went. Err is nil when it was made.
@@ -97,7 +100,7 @@ func (o *Outcome) ExitCode() int {
 	if code := ChecksExitCode(o.Checks); code == ExitCheckFailed {
 		return code
 	}
-	if o.Plan != nil && o.Plan.Summary().Blocked > 0 {
+	if o.Plan != nil && o.Plan.Summary().Blocked > 0 || o.Suspended != nil || o.Held != nil {
 		return ExitStopped
 	}
 	if o.Shut != nil && o.Plan != nil && o.Plan.Writes() {
@@ -157,7 +160,7 @@ func (r *Reconciler) Pass(ctx context.Context, stack *spec.Stack) *Outcome {
 	if err != nil {
 		return &Outcome{Stack: stack.Name, Revision: stack.Revision, Err: err, Started: started, Took: time.Since(started)}
 	}
-	o := r.Apply(ctx, stack, plan, seen)
+	o := r.Proceed(ctx, stack, plan, seen)
 	o.Started, o.Took = started, time.Since(started)
 	return o
 }

@@ -69,7 +69,14 @@ func (p *pass) upkeep(ctx context.Context, seen *Observed) (dropped bool, err er
 		}
 		spare = append([]filed{{Record: r}}, spare...)
 	}
+	m, err := MemoryOf(seen, p.stack.Name)
+	if err != nil {
+		return false, err
+	}
 	for _, k := range spare[min(keptRecords, len(spare)):] {
+		if m.Held != nil && m.Held.Record == k.Number {
+			continue // the Swarm is kept there
+		}
 		for _, c := range k.objects { // without its first part the rest is known to be going
 			if err := p.do(ctx, removal(c)); err != nil {
 				return dropped, fmt.Errorf("old record %d: %w", k.Number, err)

@@ -20,7 +20,8 @@ type Trial struct {
 	Records []Record // newest first
 	// Before is how the checks were before the pass, as far as anybody watched.
 	Before map[string]CheckStatus
-	// Gone says why the last record cannot be gone back to; nil: it can.
+	// Gone is the error that says why the last record cannot be gone back to; nil:
+	// it can.
 	Gone error
 }
 
@@ -118,7 +119,7 @@ func (t *Trial) gone() string {
 	if t.Gone == nil {
 		return ""
 	}
-	return fmt.Sprintf("cannot roll back to record %d: %v", t.Records[0].Number, t.Gone)
+	return t.Gone.Error()
 }
 
 // undecided says that a pass came to its end and could neither prove its

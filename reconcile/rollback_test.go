@@ -69,7 +69,7 @@ func TestDecide(t *testing.T) {
 		{"the check fails at the record, too", func(t *Trial) { t.Kept = true }, 0, "either"},
 		{"nothing was verified yet", func(t *Trial) { t.Records = nil }, 0, x + ": no revision of this stack has been verified yet"},
 		{"nothing was verified yet, and nothing attempted", func(t *Trial) { t.Records, t.Attempted, t.Memory = nil, false, Memory{} }, 0, x},
-		{"a secret is gone", func(t *Trial) { t.Gone = errors.New("secret web_password.r2 is gone") }, 0, x + " to record 3: secret web_password.r2 is gone"},
+		{"a secret is gone", func(t *Trial) { t.Gone = errors.New("cannot roll back to 3: secret web_password.r2 is gone") }, 0, x + " to 3: secret web_password.r2 is gone"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			trial := Trial{

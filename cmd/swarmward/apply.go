@@ -135,6 +135,9 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 			return 0, err
 		}
 	}
+	if refused, at := r.Refusal(s, seen); refused != nil {
+		return a.refuse(refused, &reconcile.Outcome{Stack: s.Name, Revision: s.Revision, Plan: plan, Standing: at})
+	}
 	if shut := reconcile.ShutAt(s, time.Now()); shut != nil && plan.Writes() && !f.outsideWindow {
 		report(a.err, shut.Refusal(s.Name))
 		return reconcile.ExitStopped, nil
@@ -147,7 +150,7 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 	}
 	p := a.progress(s)
 	r.Report, r.Heartbeat = p.event, p.heartbeat()
-	o := r.Apply(cmd.Context(), s, plan, seen)
+	o := r.Proceed(cmd.Context(), s, plan, seen)
 	p.end()
 	if a.output == "json" {
 		err = render.OutcomeJSON(a.out, o)

@@ -119,33 +119,9 @@ func (c *controller) loop(m reconcile.Member) *reconcile.Loop {
 			stand(func(s *serve.Standing) { s.SpecError = "" })
 			return stack, nil
 		},
-		Done: func(stack *spec.Stack, o *reconcile.Outcome) {
-			c.board.Post(stack, o)
-			if len(stack.Settings.Windows) > 0 {
-				stand(func(s *serve.Standing) { s.Conditions = windowOpen(s.Conditions, o.Shut) })
-			}
-		},
+		Done: c.board.Post,
 		Rested: func(failures int, retry time.Time) {
 			stand(func(s *serve.Standing) { s.Failures, s.Retry = failures, retry })
 		},
 	}
-}
-
-// windowOpen is the condition that one of a stack's windows is open, among
-// others.
-func windowOpen(all []serve.Condition, shut *reconcile.Shut) []serve.Condition {
-	c := serve.Condition{Type: "WindowOpen", Status: "True", Since: time.Now()}
-	if shut != nil {
-		c.Status, c.Reason, c.Message = "False", "OutsideWindow", "nothing is written: "+shut.Text()
-	}
-	i := slices.IndexFunc(all, func(o serve.Condition) bool { return o.Type == c.Type })
-	if i < 0 {
-		return append(slices.Clone(all), c)
-	}
-	if all[i].Status == c.Status {
-		c.Since = all[i].Since
-	}
-	all = slices.Clone(all)
-	all[i] = c
-	return all
 }

@@ -87,7 +87,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVarP(&a.output, "output", "o", "text", "`FORMAT` of results on stdout: text or json; plan also writes markdown")
 	f.StringVar(&a.logFormat, "log-format", "", "`FORMAT` of logs on stderr: text or json (default: text on a terminal, json for run elsewhere)")
 	f.StringVar(&a.logLevel, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
-	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.runCmd(), a.checkCmd(), a.destroyCmd(), a.exportCmd(), a.historyCmd(), a.envCmd(), a.healthCmd(), a.versionCmd())
+	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.runCmd(), a.checkCmd(), a.destroyCmd(), a.exportCmd(), a.historyCmd(), a.statusCmd(), a.rollbackCmd(), a.suspendCmd(), a.resumeCmd(), a.envCmd(), a.healthCmd(), a.versionCmd())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())
 	})

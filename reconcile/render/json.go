@@ -90,6 +90,7 @@ type outcomeJSON struct {
 	Services      map[string]reconcile.Verdict `json:"services"`
 	Checks        []reconcile.CheckResult      `json:"checks"`
 	Record        int                          `json:"record,omitempty"` // that was kept of it
+	standingJSON
 }
 
 type appliedJSON struct {
@@ -140,7 +141,7 @@ func newOutcome(o *reconcile.Outcome) outcomeJSON {
 	out := outcomeJSON{
 		SchemaVersion: schemaVersion, Stack: o.Stack, Revision: o.Revision, ExitCode: o.ExitCode(),
 		Started: o.Started, TookSeconds: o.Took.Seconds(), Applied: []appliedJSON{},
-		Services: o.Verdicts, Checks: o.Checks,
+		Services: o.Verdicts, Checks: o.Checks, standingJSON: newStanding(o),
 	}
 	if o.Plan != nil {
 		p := newPlan(o.Plan)

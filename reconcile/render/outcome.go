@@ -59,6 +59,7 @@ func (t Text) Outcome(w io.Writer, o *reconcile.Outcome, services []string) {
 	if o.Recorded != nil {
 		fmt.Fprintf(w, "  record  %-*d   kept\n", width, o.Recorded.Number)
 	}
+	t.wentBack(w, o)
 }
 
 func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
@@ -83,6 +84,7 @@ func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
 	if o.ExitCode() == reconcile.ExitStopped && slices.ContainsFunc(o.Applied, func(a reconcile.Applied) bool { return errors.Is(a.Err, reconcile.ErrMoved) }) {
 		result = "stopped for what somebody changed by hand meanwhile"
 	}
+	result = standing(o, result)
 	if errors.Is(o.Err, context.Canceled) {
 		result = "interrupted"
 	}

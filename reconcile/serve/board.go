@@ -70,6 +70,7 @@ func (b *Board) Post(stack *spec.Stack, o *reconcile.Outcome) {
 		e.checks[r.Name] = r
 	}
 	b.stacks[stack.Name] = e
+	b.stands(stack.Name, o)
 	if b.metrics != nil {
 		b.metrics.pass(o)
 	}
@@ -90,6 +91,10 @@ func (b *Board) Checked(stack *spec.Stack, r reconcile.CheckResult) {
 		o.Checks = append(o.Checks, r)
 	} else {
 		o.Checks[i] = r
+	}
+	if o.Status != nil {
+		o.Status = reconcile.StatusOf(e.stack, &o, o.Status, r.At)
+		b.stands(stack.Name, &o)
 	}
 	if e.plan == e.outcome {
 		e.plan = &o

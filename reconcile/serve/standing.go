@@ -3,14 +3,16 @@ package serve
 import (
 	"maps"
 	"time"
+
+	"github.com/swarmward/swarmward/reconcile"
 )
 
 // Standing is what is true of a stack beside what its passes found. The zero
 // value is that of a stack nobody has said anything about.
 type Standing struct {
-	Held       *Mark       `json:"held,omitempty"`      // a revision that is not tried again
-	Suspended  *Mark       `json:"suspended,omitempty"` // a person's word that nothing is written
-	Conditions []Condition `json:"conditions,omitempty"`
+	Held       *Mark                 `json:"held,omitempty"`      // a revision that is not tried again
+	Suspended  *Mark                 `json:"suspended,omitempty"` // a person's word that nothing is written
+	Conditions []reconcile.Condition `json:"conditions,omitempty"`
 	// Retry is when the next pass after a failure is due, Failures how many there
 	// were in a row.
 	Retry    time.Time `json:"retry,omitzero"`
@@ -24,15 +26,6 @@ type Mark struct {
 	Since time.Time `json:"since"`
 	By    string    `json:"by,omitempty"`
 	Why   string    `json:"why,omitempty"`
-}
-
-// Condition is one thing about a stack that is true, false or unknown.
-type Condition struct {
-	Type    string    `json:"type"`
-	Status  string    `json:"status"` // True, False or Unknown
-	Reason  string    `json:"reason,omitempty"`
-	Message string    `json:"message,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
 }
 
 // SourceState is where specs come from, and how that went.
@@ -51,6 +44,25 @@ func (b *Board) Stand(stack string, change func(*Standing)) {
 	}
 	s := b.standings[stack]
 	change(&s)
+	b.standings[stack] = s
+}
+
+// stands takes up what a pass has found of its stack's standing.
+func (b *Board) stands(stack string, o *reconcile.Outcome) {
+	if o.Status == nil {
+		return
+	}
+	s := b.standings[stack]
+	s.Conditions, s.Held, s.Suspended = o.Status.Conditions, nil, nil
+	if h := o.Held; h != nil {
+		s.Held = &Mark{Since: h.Since, Why: h.Why}
+	}
+	if x := o.Suspended; x != nil {
+		s.Suspended = &Mark{Since: x.At, By: x.By, Why: x.Why}
+	}
+	if b.standings == nil {
+		b.standings = map[string]Standing{}
+	}
 	b.standings[stack] = s
 }
 
