@@ -272,7 +272,9 @@ func objectStatuses(stack *spec.Stack, o *Outcome) []ObjectStatus {
 	}
 	for _, s := range stack.Services {
 		x, v := add(KindService, s.Key), o.Verdicts[s.Key]
-		x.State, x.Message, x.Remedy = v.State, firstLine(v.Message), v.Remedy
+		if x.State, x.Message, x.Remedy = v.State, firstLine(v.Message), v.Remedy; v.Reason == "missing" && x.Differs != "" {
+			x.Message = "" // which says so
+		}
 	}
 	for _, c := range o.rest() {
 		if _, left := differs[object{c.Kind, c.Name}]; left {

@@ -96,7 +96,7 @@ func (t Text) statusRows(w io.Writer, s *reconcile.Status) {
 		case o.Differs != "" && o.State == "":
 			r.state, r.said = "differs", o.Differs
 		case o.Differs != "":
-			r.said += "; differs: " + o.Differs
+			r.said = strings.TrimPrefix(r.said+"; differs: "+o.Differs, "; differs: ")
 		case o.Kind != reconcile.KindService:
 			alike++
 			continue
