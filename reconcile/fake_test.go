@@ -121,6 +121,12 @@ func (f *fakeSwarm) Do(_ context.Context, w Write) error {
 	case CreateConfig:
 		f.noteConfig("create config %s", w.Spec)
 		f.seen.Configs[w.Spec.Name] = swarm.Config{ID: "id-" + w.Spec.Name, Meta: swarm.Meta{Version: v}, Spec: w.Spec}
+	case LabelConfig:
+		if f.seen.Configs[w.Spec.Name].Version != w.Version {
+			return fmt.Errorf("update: %w", ErrStale)
+		}
+		f.noteConfig("label config %s", w.Spec)
+		f.seen.Configs[w.Spec.Name] = swarm.Config{ID: w.ID, Meta: swarm.Meta{Version: v}, Spec: w.Spec}
 	case CreateService:
 		f.note("create service %s", w.Spec.Name)
 		return f.run("id-"+w.Spec.Name, v, w.Spec, true)
