@@ -382,6 +382,12 @@ func TestReturn(t *testing.T) {
 		if to, err = x.r.Return(ctx, "app", x.spec("bad", report), 0); err != nil || to.Record.Number != 2 || to.Held.Revision != "revision-bad" {
 			t.Errorf("from one that was never verified it is the newest: %+v %v", to, err)
 		}
+		// The same without the spec: what is to be held is what was attempted.
+		x.works = func(string) CheckStatus { return CheckUnknown }
+		x.pass(ExitUnknown, x.spec("3"))
+		if to, err = x.r.Return(ctx, "app", nil, 0); err != nil || to.Record.Number != 2 || to.Held.Revision != "revision-3" {
+			t.Errorf("%+v %v", to, err)
+		}
 		if to, err = x.r.Return(ctx, "app", x.spec("2"), 2); err != nil || to.Held != nil {
 			t.Errorf("back to the spec itself holds nothing: %+v %v", to, err)
 		}
