@@ -149,7 +149,7 @@ func (g *ground) objects() []string {
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		line := digest.ReplaceAllString(string(text), "")
+		line := since.ReplaceAllString(digest.ReplaceAllString(string(text), ""), "")
 		for id, name := range ids {
 			line = strings.ReplaceAll(line, id, "id of "+name)
 		}
@@ -212,7 +212,10 @@ func (g *ground) records(h holdings) (out []any) {
 	return out
 }
 
-var digest = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+var (
+	digest = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+	since  = regexp.MustCompile(`since\\":\\"[^"\\]*`)
+)
 
 // holdings are the stack's objects.
 type holdings struct {

@@ -22,6 +22,9 @@ type scenario struct {
 	// The verb, as a process and within this one; nil is apply.
 	args []string
 	act  func(context.Context, *reconcile.Reconciler, *spec.Stack) *reconcile.Outcome
+	exit int // of the process, undisturbed
+	// writes are broken in every lane, however seldom it breaks other calls.
+	writes bool
 }
 
 // scenarios, each of them a table entry away from having every fault at every
@@ -68,6 +71,8 @@ type shape struct {
 	Password, Key    string
 	Replicas         int
 	More, Gone       bool
+	Grace            string // of the check; empty: enough for Redis to start
+	GoesBack         bool
 }
 
 // text is the stack as a file: a Redis with its data on a volume, and an
@@ -127,10 +132,13 @@ configs:
       << .Conf >>
 x-swarmward:
   images: {resolve: << .Resolve >>}
+<<- if .GoesBack >>
+  on_check_failure: rollback
+<<- end >>
   checks:
     redis:
       redis: {service: redis, port: 6379, password: {secret: password}}
-      grace: 20s
+      grace: << or .Grace "20s" >>
 `))
 
 // file writes the spec, and returns its path and the variables that it needs.

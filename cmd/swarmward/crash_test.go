@@ -105,7 +105,7 @@ func (f *field) run(t *testing.T, l lane) {
 	f.calls[l.name] = max(n, f.calls[l.name])
 	f.mu.Unlock()
 	for k := l.first; ; k++ {
-		sampled := (k-l.first)%l.every == 0 || l.breakage == breakage(swarmlab.Fail) && k <= n && calls[k-1].Write()
+		sampled := (k-l.first)%l.every == 0 || (l.breakage == breakage(swarmlab.Fail) || l.writes) && k <= n && calls[k-1].Write()
 		if !sampled {
 			continue
 		}
@@ -186,7 +186,7 @@ func (g *ground) killed(s scenario, k int) {
 	}
 	close(started)
 	err := cmd.Wait()
-	if hit := len(g.faults.Calls()) >= k; hit == (err == nil) || cmd.ProcessState.ExitCode() > 0 {
+	if hit := len(g.faults.Calls()) >= k; hit == (cmd.ProcessState.ExitCode() == s.exit) || hit && cmd.ProcessState.ExitCode() > 0 {
 		g.t.Fatalf("killed at call %d: %v\n%s", k, err, out)
 	}
 }
@@ -205,7 +205,7 @@ func (g *ground) stopped(s scenario, k int) {
 	}
 	close(started)
 	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 0 && code != 1 || strings.Contains(out.String(), "panic:") {
+	if code := cmd.ProcessState.ExitCode(); code != 0 && code != 1 && code != s.exit || strings.Contains(out.String(), "panic:") {
 		g.t.Fatalf("told to stop at call %d: exit %d, %v\n%s", k, code, ctx.Err(), out)
 	}
 }
@@ -220,6 +220,9 @@ func TestCrash(t *testing.T) {
 	f.base.App, f.base.AppNext, f.base.Resolve = "busybox:1.36", "busybox:1.37", "changed"
 	for _, s := range scenarios() {
 		f.lanes = append(f.lanes, lanes(s)...)
+	}
+	for _, s := range backScenarios() {
+		f.lanes = append(f.lanes, backLanes(s)...)
 	}
 	f.runAll(t)
 }

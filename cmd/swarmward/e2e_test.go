@@ -59,6 +59,7 @@ func TestWhatrack(t *testing.T) {
 	o.closedPort()
 	o.brokenRedis()
 	o.threeMore()
+	o.goesBack()
 	o.nothingLeaked()
 	o.destroyedAndMadeAgain()
 }
