@@ -220,7 +220,9 @@ func (r *Reconciler) conclude(ctx context.Context, stack *spec.Stack, o *Outcome
 		o.Err = errors.Join(o.Err, err)
 		return
 	}
+	k.held = true
 	o.Back = r.keep(ctx, stack, k, seen)
+	o.Err = errors.Join(o.Err, o.Back.Err)
 }
 
 // leaveUndecided notes that a pass could neither prove its revision nor refute

@@ -270,6 +270,28 @@ func TestCrashBeforeHold(t *testing.T) {
 	}
 }
 
+// The way back is interrupted: the hold is there, the pass says so, and the next
+// one goes on.
+func TestInterruptedOnTheWayBack(t *testing.T) {
+	trial(t, func(t *testing.T, x *trials) {
+		x.pass(ExitOK, x.spec("1"))
+		ctx, cancel := context.WithCancel(t.Context())
+		x.f.fail = func(w Write) error {
+			if _, holds := w.(LabelConfig); holds {
+				cancel()
+			}
+			return nil
+		}
+		o := x.r.Pass(ctx, x.spec("bad"))
+		if o.ExitCode() != ExitError || o.Back == nil || o.Back.Held == nil || x.image("back") != "back:bad" {
+			t.Fatalf("%+v\n%+v", o, o.Back)
+		}
+		if x.pass(ExitStopped, x.spec("bad")); x.image("back") != "back:1" {
+			t.Error(x.image("back"))
+		}
+	})
+}
+
 // What the record needs is gone: it says so, and stays where it is.
 func TestCannotGoBack(t *testing.T) {
 	trial(t, func(t *testing.T, x *trials) {
