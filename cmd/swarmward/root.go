@@ -39,16 +39,20 @@ proves that the stack works.
   swarmward apply          change it, wait until it runs, check that it works
   swarmward run            do so again and again
   swarmward history        which revisions worked, and what did each change?
+  swarmward status         how is it, and what is to be done?
+  swarmward rollback       back to a revision that worked
+  swarmward suspend        leave it alone, until swarmward resume
   swarmward export STACK   write a spec for a stack that has none
 
 Exit codes:
   0  done, or nothing to do; verified
   1  error: input, Engine, I/O
-  2  plan: there are changes, or blocked differences
+  2  plan, status: there are changes, or blocked differences
   3  a check failed
   4  not converged in time, or rolled back by Swarm
   5  stopped for a person: a difference is blocked, somebody changed the same by
-     hand meanwhile, a kept plan no longer holds, or apply was declined
+     hand meanwhile, a kept plan no longer holds, the stack is suspended, its
+     revision is held, or apply was declined
   6  converged, but a check could not be tried
 
 Every flag can also be given as an environment variable: --env-file as
