@@ -97,8 +97,10 @@ func (t Text) statusRows(w io.Writer, s *reconcile.Status) {
 			r.state, r.said = "differs", o.Differs
 		case o.Differs != "":
 			r.said = strings.TrimPrefix(r.said+"; differs: "+o.Differs, "; differs: ")
-		case o.Kind != reconcile.KindService:
-			alike++
+		case o.State == "":
+			if o.Synced {
+				alike++
+			}
 			continue
 		}
 		rows = append(rows, r)
