@@ -136,8 +136,8 @@ type loading struct {
 	files     []string          // that gave variables, or would have
 	// decoded is the one file as compose-go decodes it.
 	decoded func() (map[string]any, error)
-	access    *access
-	sealed    sealedVariables
+	access  *access
+	sealed  sealedVariables
 }
 
 // read opens and parses all files and reads the environment.

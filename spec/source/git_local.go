@@ -1,17 +1,22 @@
 package source
 
 import (
+	"bufio"
+	"compress/zlib"
 	"context"
+	"crypto/sha1"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
 // localRemote is a repository on this machine, read without git itself, which
@@ -27,6 +32,13 @@ func openLocalRemote(path string) (remote, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	// As it is opened, it would keep some 100 MB of objects in memory.
+	if s, ok := repo.Storer.(*filesystem.Storage); ok {
+		small := filesystem.NewStorageWithOptions(s.Filesystem(), cache.NewObjectLRU(storeMemory), filesystem.Options{})
+		if repo, err = git.Open(small, nil); err != nil {
+			return nil, err
+		}
 	}
 	return &localRemote{repo}, nil
 }
@@ -69,8 +81,7 @@ func (l *localRemote) fetch(ctx context.Context, w want, to io.Writer) error {
 			return err
 		}
 	}
-	_, err := packfile.NewEncoder(to, l.repo.Storer, false).Encode(p.list, 0)
-	return err
+	return p.write(to)
 }
 
 func (l *localRemote) close() {}
@@ -81,6 +92,51 @@ type packing struct {
 	from storer.EncodedObjectStorer
 	seen map[plumbing.Hash]bool
 	list []plumbing.Hash
+}
+
+// write writes a pack, an object after the other: they need not all be in
+// memory, as they are for go-git's encoder.
+func (p *packing) write(to io.Writer) error {
+	sum := sha1.New()
+	out := bufio.NewWriter(io.MultiWriter(to, sum))
+	fmt.Fprintf(out, "PACK%s", binary.BigEndian.AppendUint32([]byte{0, 0, 0, 2}, uint32(len(p.list))))
+	z, err := zlib.NewWriterLevel(nil, zlib.BestSpeed)
+	if err != nil {
+		return err
+	}
+	for _, h := range p.list {
+		if err := errors.Join(p.ctx.Err(), p.object(h, out, z)); err != nil {
+			return err
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err = to.Write(sum.Sum(nil))
+	return err
+}
+
+// object writes its kind and size, and then the content: four bits of the size
+// and then seven at a time, the lowest first.
+func (p *packing) object(h plumbing.Hash, out *bufio.Writer, z *zlib.Writer) error {
+	o, err := p.from.EncodedObject(plumbing.AnyObject, h)
+	if err != nil {
+		return err
+	}
+	size := uint64(o.Size())
+	head := []byte{byte(o.Type())<<4 | byte(size&15)}
+	for size >>= 4; size > 0; size >>= 7 {
+		head[len(head)-1] |= 0x80
+		head = append(head, byte(size&0x7f))
+	}
+	_, _ = out.Write(head)
+	z.Reset(out)
+	r, err := o.Reader()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(z, r)
+	return errors.Join(err, r.Close(), z.Close())
 }
 
 func (p *packing) put(h plumbing.Hash) (isNew bool) {
