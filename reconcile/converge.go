@@ -56,7 +56,7 @@ func Judge(seen *Observed, name string, since, now time.Time) Verdict {
 	j.count()
 	for _, rule := range []func(*judging) *Verdict{
 		(*judging).rolledBack, (*judging).paused, (*judging).job, (*judging).crashLoop,
-		(*judging).gaveUp, (*judging).old, (*judging).missing, (*judging).settling,
+		(*judging).gaveUp, (*judging).stalled, (*judging).old, (*judging).missing, (*judging).settling,
 	} {
 		if v := rule(&j); v != nil {
 			v.Running, v.Desired = j.running, j.desired

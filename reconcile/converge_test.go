@@ -66,6 +66,7 @@ func TestJudge(t *testing.T) {
 	}
 	job := swarm.ServiceSpec{Mode: swarm.ServiceMode{ReplicatedJob: &swarm.ReplicatedJob{TotalCompletions: new(uint64(2))}}}
 	ofJob := func(t *swarm.Task) { t.JobIteration = &swarm.Version{Index: 7} }
+	stopping := func(t *swarm.Task) { t.DesiredState = swarm.TaskStateShutdown }
 	policy := replicated(1)
 	policy.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: "any", MaxAttempts: new(uint64(2))}
 	global := swarm.ServiceSpec{Mode: swarm.ServiceMode{Global: &swarm.GlobalService{}}}
@@ -101,7 +102,15 @@ func TestJudge(t *testing.T) {
 		{"rolled back", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "rollback_completed"}, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("a", "running", time.Minute), fail("b", 5*time.Second)}}, ago(time.Minute), Failed, "rolled_back", "rolled the update back: " + exit1},
 		{"rolling back", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "rollback_started"}, tasks: []swarm.Task{task("a", "running", time.Minute)}}, ago(time.Minute), Progressing, "rolled_back", "is rolling the update back"},
 		{"rolled back long ago, by somebody else", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "rollback_completed"}, tasks: []swarm.Task{task("a", "running", time.Minute)}}, time.Time{}, Converged, "converged", "1 of 1"},
-		{"old task still runs", scene{spec: replicated(1), stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "running", time.Hour)}}, ago(time.Hour), Progressing, "updating", "1 old still running"},
+		{"old task still runs", scene{spec: replicated(1), stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "running", time.Hour, stopping)}}, ago(time.Hour), Progressing, "updating", "1 old still running"},
+		{"an old task that nobody stops", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "completed"}, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("b", "running", time.Hour)}}, ago(time.Minute), Failed, "stalled", "0 of 1 running as the spec says, 1 of an older spec, and Swarm does nothing more about it"},
+		{"an old task that nobody stops yet", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "completed"}, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("b", "running", time.Hour)}}, ago(5 * time.Second), Progressing, "updating", "1 old still running"},
+		{"an old task, and an update that goes on", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "updating"}, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("b", "running", time.Hour)}}, ago(time.Hour), Progressing, "updating", "1 old still running"},
+		{"a slot that nobody fills", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "shutdown", time.Minute)}}, ago(time.Hour), Failed, "stalled", "1 of 2 running as the spec says, and Swarm does nothing more about it"},
+		{"a slot that ended and may not be filled again", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Minute), fail("b", time.Minute)}}, ago(time.Hour), Failed, "stalled", "nothing more about it: " + exit1},
+		{"a slot that is being filled, slowly", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Hour), task("b", "preparing", time.Hour)}}, ago(time.Hour), Progressing, "starting", "preparing"},
+		{"a slot whose last task stops, slowly", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Hour), task("b", "running", time.Hour, stopping)}, stale: map[string]bool{"b": true}}, ago(time.Hour), Progressing, "updating", "1 of 2 updated"},
+
 		{"old task on a node that is down", scene{spec: replicated(1), down: true, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "running", time.Hour, func(t *swarm.Task) { t.NodeID = "n2" })}}, ago(time.Hour), Converged, "converged", "1 of 1"},
 		{"still updating", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "updating"}, tasks: []swarm.Task{task("a", "running", time.Minute)}}, ago(time.Hour), Progressing, "updating", "1 of 1 updated"},
 		{"no node yet", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "pending", 5*time.Second, says("no suitable node (scheduling constraints not satisfied on 1 node)"))}}, ago(time.Minute), Progressing, "no_node_meets_constraints", "no suitable node"},

@@ -105,7 +105,7 @@ func (j *judging) explain(t swarm.Task) (reason, message, remedy string) {
 // obstacles are what Swarm's scheduler says of a task that finds no node, in
 // the words of swarmkit's manager/scheduler/filter.go; several can be named.
 var obstacles = []explanation{
-	{match: "host-mode port already in use", reason: "port_in_use", remedy: always("find what else publishes that port in host mode (docker service ls), or publish another one"), message: hostPorts},
+	{match: "host-mode port already in use", reason: "port_in_use", remedy: hostPortRemedy, message: hostPorts},
 	{match: "scheduling constraints not satisfied", reason: "no_node_meets_constraints", remedy: always("label a node (docker node update --label-add), or correct deploy.placement.constraints"), message: unmetConstraints},
 	{match: "insufficient resources", reason: "no_resources", remedy: always("lower deploy.resources.reservations, or add a node"), message: reservations},
 	{match: "missing plugin", reason: "plugin_missing", remedy: always("install the volume, network or log driver on a node: docker plugin ls")},
@@ -135,16 +135,37 @@ func (j *judging) noNode(t swarm.Task) (reason, message, remedy string) {
 		cmp.Or(remedy, "docker node ls, and compare with the service's constraints, resources and ports")
 }
 
-func hostPorts(j *judging, _ swarm.Task) string {
+func hostPorts(j *judging, t swarm.Task) string {
 	var ports []string
-	if e := j.s.Spec.EndpointSpec; e != nil {
-		for _, p := range e.Ports {
-			if p.PublishMode == swarm.PortConfigPublishModeHost {
-				ports = append(ports, fmt.Sprintf("%d/%s", p.PublishedPort, cmp.Or(p.Protocol, swarm.PortConfigProtocolTCP)))
-			}
-		}
+	for _, p := range j.hostPorts() {
+		ports = append(ports, fmt.Sprintf("%d/%s", p.PublishedPort, protocol(p)))
 	}
-	return "it wants " + strings.Join(ports, " and ") + " of a node for itself"
+	text := "it wants " + strings.Join(ports, " and ") + " of a node for itself"
+	if j.missedPort(t) {
+		text += "; that is free by now, and Swarm's scheduler has missed it"
+	}
+	return text
+}
+
+// hostPorts are the ports that the service publishes on the nodes of its tasks.
+func (j *judging) hostPorts() []swarm.PortConfig {
+	if j.s.Spec.EndpointSpec == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(j.s.Spec.EndpointSpec.Ports), func(p swarm.PortConfig) bool {
+		return p.PublishMode != swarm.PortConfigPublishModeHost
+	})
+}
+
+func protocol(p swarm.PortConfig) swarm.PortConfigProtocol {
+	return cmp.Or(p.Protocol, swarm.PortConfigProtocolTCP)
+}
+
+func hostPortRemedy(j *judging, t swarm.Task) string {
+	if j.missedPort(t) {
+		return "have Swarm look again: " + stallRemedy + j.s.Spec.Name
+	}
+	return "find what else publishes that port in host mode (docker service ls), or publish another one"
 }
 
 // unmetConstraints names those that no node meets, or all where each is met by

@@ -36,6 +36,7 @@ func TestExplanations(t *testing.T) {
 	elsewhere := task("x", "running", time.Minute, func(t *swarm.Task) {
 		t.NodeID, t.Spec.ContainerSpec = "n3", &swarm.ContainerSpec{Image: "docker.io/library/web:1@sha256:" + strings.Repeat("a", 64)}
 	})
+	elsewhere.Status.PortStatus.Ports = []swarm.PortConfig{{PublishedPort: 6379, Protocol: "tcp", PublishMode: swarm.PortConfigPublishModeHost}}
 	seen.Tasks["other"] = []swarm.Task{elsewhere}
 	j := &judging{seen: seen, s: seen.Services["s"], now: noon}
 
@@ -95,6 +96,45 @@ func TestExplanations(t *testing.T) {
 	j.s.Spec.TaskTemplate.Placement = &swarm.Placement{Constraints: []string{"node.hostname==host-n1", "node.hostname==host-n2"}}
 	if _, message, _ := j.noNode(task("a", "pending", 0, says("no suitable node (scheduling constraints not satisfied on 3 nodes)"))); !strings.Contains(message, "meets all of node.hostname==host-n1, node.hostname==host-n2") {
 		t.Error(message)
+	}
+}
+
+// A task is told that a port is in use which nobody has any more.
+func TestMissedPort(t *testing.T) {
+	spec := replicated(1)
+	spec.EndpointSpec = &swarm.EndpointSpec{Ports: []swarm.PortConfig{{PublishedPort: 6379, PublishMode: swarm.PortConfigPublishModeHost}, {PublishedPort: 80}}}
+	waiting := func(age time.Duration, nodes string) swarm.Task {
+		return task("w", "pending", age, says("no suitable node (host-mode port already in use on "+nodes+")"), func(t *swarm.Task) { t.NodeID = "" })
+	}
+	publishes := func(port uint32, protocol swarm.PortConfigProtocol) func(*swarm.Task) {
+		return func(t *swarm.Task) {
+			t.Status.PortStatus.Ports = []swarm.PortConfig{{PublishedPort: port, Protocol: protocol}}
+		}
+	}
+	on2 := func(t *swarm.Task) { t.NodeID = "n2" }
+	for _, c := range []struct {
+		name     string
+		own, ofs []swarm.Task // of the service, and of another
+		missed   bool
+	}{
+		{"its last task has ended long ago", []swarm.Task{waiting(time.Minute, "1 node"), task("a", "shutdown", 40*time.Second)}, nil, true},
+		{"its last task has just ended", []swarm.Task{waiting(time.Minute, "1 node"), task("a", "shutdown", 2*time.Second)}, nil, false},
+		{"its last task still runs", []swarm.Task{waiting(time.Minute, "1 node"), task("a", "running", time.Hour)}, nil, false},
+		{"it has waited for a moment", []swarm.Task{waiting(5*time.Second, "1 node")}, nil, false},
+		{"another service has the port", []swarm.Task{waiting(time.Minute, "1 node")}, []swarm.Task{task("b", "running", time.Hour, publishes(6379, "tcp"))}, false},
+		{"another service has it for UDP", []swarm.Task{waiting(time.Minute, "1 node")}, []swarm.Task{task("b", "running", time.Hour, publishes(6379, "udp"))}, true},
+		{"another service has what this one publishes on the mesh", []swarm.Task{waiting(time.Minute, "1 node")}, []swarm.Task{task("b", "running", time.Hour, publishes(80, "tcp"))}, true},
+		{"another service starts, with who knows what", []swarm.Task{waiting(time.Minute, "1 node")}, []swarm.Task{task("b", "starting", time.Hour)}, false},
+		{"it is in use on one of two nodes", []swarm.Task{waiting(time.Minute, "2 nodes"), task("a", "running", time.Hour)}, nil, true},
+		{"it is in use on both", []swarm.Task{waiting(time.Minute, "2 nodes"), task("a", "running", time.Hour)}, []swarm.Task{task("b", "running", time.Hour, on2, publishes(6379, "tcp"))}, false},
+	} {
+		seen := scene{spec: spec, tasks: c.own}.observed()
+		seen.Tasks["other"] = c.ofs
+		_, message, remedy := (&judging{seen: seen, s: seen.Services["s"], now: noon}).noNode(c.own[0])
+		missed := strings.Contains(message, "is free by now") && remedy == "have Swarm look again: docker service update --force s"
+		if missed != c.missed {
+			t.Errorf("%s: %s; to do: %s", c.name, message, remedy)
+		}
 	}
 }
 

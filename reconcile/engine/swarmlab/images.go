@@ -25,18 +25,19 @@ const centrifugoStandin = "github.com/swarmward/swarmward/reconcile/engine/swarm
 
 // recipe makes the content of an image from what this machine has, and the
 // Dockerfile instructions that go with it.
-type recipe func(context.Context, *Lab) (rootfs, []string, error)
+type recipe func(ctx context.Context, l *Lab, tag string) (rootfs, []string, error)
 
-// recipeFor goes by the last part of the image's name, whatever its tag.
-func recipeFor(ref string) recipe {
-	name, _, _ := strings.Cut(path.Base(ref), ":")
+// recipeFor goes by the last part of the image's name, whatever its tag, which it
+// returns too.
+func recipeFor(ref string) (build recipe, tag string) {
+	name, tag, _ := strings.Cut(path.Base(ref), ":")
 	switch name {
 	case "redis":
-		return redisImage
+		return redisImage, tag
 	case "centrifugo":
-		return centrifugoImage
+		return centrifugoImage, tag
 	}
-	return nil
+	return nil, tag
 }
 
 // LoadImages loads, on every node, local stand-ins for the images that
@@ -48,11 +49,11 @@ func (l *Lab) LoadImages(ctx context.Context) error {
 		return err
 	}
 	for _, ref := range refs {
-		build := recipeFor(ref)
+		build, tag := recipeFor(ref)
 		if build == nil {
 			return fmt.Errorf("image %s: %s names it, and no recipe makes it from local files", ref, specFile)
 		}
-		content, changes, err := build(ctx, l)
+		content, changes, err := build(ctx, l, tag)
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}
@@ -168,7 +169,7 @@ func findUp(name string) (string, error) {
 // redisImage is this machine's Redis, run by the user of the real image. The
 // real one starts as root and changes the user itself; a file that its user may
 // not read is noticed in both.
-func redisImage(ctx context.Context, _ *Lab) (rootfs, []string, error) {
+func redisImage(ctx context.Context, _ *Lab, _ string) (rootfs, []string, error) {
 	content, err := busybox(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -190,13 +191,22 @@ func redisImage(ctx context.Context, _ *Lab) (rootfs, []string, error) {
 	}, nil
 }
 
-// centrifugoImage is the stand-in for Centrifugo in the layout of its image.
-func centrifugoImage(ctx context.Context, l *Lab) (rootfs, []string, error) {
+// centrifugo is the stand-in, or the real program where `make reality` has built
+// one.
+func (l *Lab) centrifugo(ctx context.Context, tag string) (string, error) {
+	if dir := os.Getenv("SWARMWARD_REALITY"); dir != "" {
+		return filepath.Join(dir, "centrifugo-"+strings.TrimPrefix(tag, "v")), nil
+	}
+	return l.buildProgram(ctx, "centrifugo", centrifugoStandin)
+}
+
+// centrifugoImage is Centrifugo in the layout of its image.
+func centrifugoImage(ctx context.Context, l *Lab, tag string) (rootfs, []string, error) {
 	content, err := busybox(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	binary, err := l.buildProgram(ctx, "centrifugo", centrifugoStandin)
+	binary, err := l.centrifugo(ctx, tag)
 	if err != nil {
 		return nil, nil, err
 	}
