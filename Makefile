@@ -44,7 +44,7 @@ reality: ## the checks on real Traefik and Centrifugo, built from source, instea
 	@.ci/tools
 	@.ci/reality bin/reality
 	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -p 1 -parallel 2 -timeout 20m -run '^Test(Centrifugo|Route|Traefik|Websocket|Nodes)' ./reconcile/check ./reconcile/engine/swarmlab/standin
-	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -timeout 20m -run '^TestWhatrack$$' ./cmd/swarmward
+	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -timeout 20m -run '^Test(Whatrack|RealTraefik)$$' ./cmd/swarmward
 
 race: ## the tests of packages without an Engine, under the race detector
 	go test -race -timeout 7m $(RACE)

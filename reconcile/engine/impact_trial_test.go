@@ -144,8 +144,8 @@ const mostStuck = 3
 
 // settle waits until the Swarm has done what it has to. Once in some hundred
 // updates it never does: its scheduler misses that a port became free, or the
-// updater loses slots when writes follow each other fast. That is no prediction
-// of ours: it is told, and the service is made anew.
+// updater loses slots when writes follow each other fast; reconcile/stalled.go has
+// how. That is no prediction of ours: it is told, and the service is made anew.
 func (t *trial) settle() *swarmState {
 	t.Helper()
 	for {
