@@ -27,7 +27,7 @@ func TestArrows(t *testing.T) {
 		"reconcile/check/redistest":         {},
 		"reconcile/engine/swarmlab":         {},
 		"reconcile/engine/swarmlab/standin": {},
-		"reconcile/engine/swarmlab/reality":            {"reconcile/engine/swarmlab", "reconcile/engine/swarmlab/standin"},
+		"reconcile/engine/swarmlab/reality": {"reconcile/engine/swarmlab", "reconcile/engine/swarmlab/standin"},
 		"reconcile/engine/swarmlab/standin/centrifugo": {"reconcile/engine/swarmlab/standin"},
 		"reconcile/engine/swarmlab/conformance":        {"reconcile/engine/swarmlab"},
 	}
