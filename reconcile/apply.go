@@ -206,7 +206,7 @@ func (r *Reconciler) do(ctx context.Context, w Write) error {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drain, cancel) })()
-	return r.Engine.Do(lasting, w)
+	return r.own.write(lasting, w, func(ctx context.Context) error { return r.Engine.Do(ctx, w) })
 }
 
 func subject(c Change) string { return string(c.Kind) + " " + c.Name }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,18 @@ func (f *fakeSwarm) Progress(ctx context.Context, s *spec.Stack) (*Observed, err
 	return f.Observe(ctx, s)
 }
 
+func (f *fakeSwarm) Kept(_ context.Context, prefix string) ([]swarm.Config, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []swarm.Config
+	for name, c := range f.seen.Configs {
+		if strings.HasPrefix(name, prefix) {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
 func (f *fakeSwarm) Remains(context.Context, swarm.Task, int) Remains {
 	return Remains{Log: []string{"cannot open the door"}}
 }
@@ -119,6 +132,9 @@ func (f *fakeSwarm) Do(_ context.Context, w Write) error {
 		f.note("label secret %s", w.Spec.Name)
 		f.seen.Secrets[w.Spec.Name] = swarm.Secret{ID: w.ID, Meta: swarm.Meta{Version: v}, Spec: w.Spec}
 	case CreateConfig:
+		if _, ok := f.seen.Configs[w.Spec.Name]; ok {
+			return fmt.Errorf("create: %w", ErrStale)
+		}
 		f.noteConfig("create config %s", w.Spec)
 		f.seen.Configs[w.Spec.Name] = swarm.Config{ID: "id-" + w.Spec.Name, Meta: swarm.Meta{Version: v}, Spec: w.Spec}
 	case LabelConfig:

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -32,6 +33,7 @@ type Loop struct {
 
 	last     *spec.Stack
 	status   *Status
+	leader   Leader // as the last pass found it
 	failures int
 	mu       sync.Mutex // of past; checks run side by side
 	past     history
@@ -136,8 +138,11 @@ func (l *Loop) pass(ctx context.Context) (ok bool) {
 		l.Log.Info("stopped in the middle of a pass; the next one continues", "stack", stack.Name)
 		return true
 	}
+	standby := l.follows(o)
 	o = l.settle(stack, o)
-	l.log(stack, o)
+	if !standby {
+		l.log(stack, o)
+	}
 	if l.Done != nil {
 		l.Done(stack, o)
 	}
@@ -147,7 +152,7 @@ func (l *Loop) pass(ctx context.Context) (ok bool) {
 	}
 	switch code {
 	case ExitOK, ExitStopped, ExitUnknown:
-		return err == nil
+		return err == nil && !errors.Is(o.Err, ErrLeased)
 	}
 	return false
 }

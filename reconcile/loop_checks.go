@@ -33,7 +33,7 @@ func (l *Loop) checks(stack *spec.Stack) []spec.Check {
 func (l *Loop) between(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	if stack := l.last; stack != nil {
+	if stack := l.last; stack != nil && (l.leader == Leader{} || l.leader.Here) {
 		for _, c := range l.checks(stack) {
 			if c.Interval > 0 {
 				wg.Go(func() { l.repeat(ctx, stack, c) })

@@ -48,6 +48,8 @@ type Memory struct {
 	Suspended *Suspension
 	Held      *Hold
 	Attempt   *Attempt
+	Leader    string  // id of the session of the controller that reconciles the stack
+	Writer    *Writer // who makes a pass over it, or was killed while it did
 }
 
 // Suspension is a person's word that nothing is to be written.
@@ -99,13 +101,14 @@ func MemoryOf(seen *Observed, stack string) (Memory, error) {
 	if err := readableSchema(live.Spec, memorySchema); err != nil {
 		return m, err
 	}
-	for label, into := range map[string]any{LabelSuspended: &m.Suspended, LabelHeld: &m.Held, LabelAttempt: &m.Attempt} {
+	for label, into := range map[string]any{LabelSuspended: &m.Suspended, LabelHeld: &m.Held, LabelAttempt: &m.Attempt, LabelWriter: &m.Writer} {
 		if text := m.Labels[label]; text != "" {
 			if err := json.Unmarshal([]byte(text), into); err != nil {
 				return m, fmt.Errorf("config %s: label %s cannot be read: %w; correct it, or remove the config: swarmward then forgets what is suspended and held", live.Spec.Name, label, err)
 			}
 		}
 	}
+	m.Leader = m.Labels[LabelLeader]
 	return m, nil
 }
 
@@ -142,6 +145,10 @@ func (m Memory) Write(stack string) Write {
 	set(LabelSuspended, m.Suspended, m.Suspended != nil)
 	set(LabelHeld, m.Held, m.Held != nil)
 	set(LabelAttempt, m.Attempt, m.Attempt != nil)
+	set(LabelWriter, m.Writer, m.Writer != nil)
+	if delete(sp.Labels, LabelLeader); m.Leader != "" {
+		sp.Labels[LabelLeader] = m.Leader
+	}
 	if m.ID == "" {
 		return CreateConfig{Spec: sp}
 	}

@@ -63,8 +63,7 @@ type Engine interface {
 	Progress(ctx context.Context, stack *spec.Stack) (*Observed, error)
 	// Attached tells who is on a network, of this stack or not.
 	Attached(ctx context.Context, network string) (Attached, error)
-	// Do makes the one Engine call that w stands for.
-	Do(ctx context.Context, w Write) error
+	Keeper
 	// Remains tells what the task's container left behind, with at most that
 	// many lines of its log. What cannot be told is left empty.
 	Remains(ctx context.Context, task swarm.Task, lines int) Remains

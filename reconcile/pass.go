@@ -50,7 +50,13 @@ type Reconciler struct {
 	// Journal of earlier passes, for diagnoses; nil: there were none.
 	Journal *Journal
 	Report  func(Event) // nil: nobody listens; called from several goroutines
+	// Lease gives passes their turns; nil: nobody else writes.
+	Lease *Lease
+	// Replanned is asked when a pass had to wait for somebody else's and the plan
+	// was made again; an error ends it before anything is written. Nil: go on.
+	Replanned func(was, is *Plan) error
 
+	own *turn // of the pass that this is a copy for
 	before map[string]CheckStatus // of the checks before a pass, as far as anybody watched
 }
 
@@ -65,6 +71,7 @@ type Outcome struct {
 	Recorded *Record            // that this pass kept; nil: nothing new has proved itself
 	Err      error              // an error of the Engine or the input
 	Shut     *Shut              // nothing was written because of it
+	Leader   *Leader            // among several controllers; nil: no controller made the pass
 	Started  time.Time
 	Took     time.Duration
 	Standing
@@ -90,6 +97,8 @@ const (
 // ExitCode of the pass; the worst finding wins.
 func (o *Outcome) ExitCode() int {
 	switch {
+	case errors.Is(o.Err, ErrLeased), errors.Is(o.Err, ErrReplanned):
+		return ExitStopped
 	case o.Err != nil:
 		return ExitError
 	case o.moved():
@@ -171,10 +180,16 @@ func (r *Reconciler) Pass(ctx context.Context, stack *spec.Stack) *Outcome {
 // starts nothing new and returns what was done.
 func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, seen *Observed) *Outcome {
 	started := time.Now()
+	t, err := r.turn(ctx, stack, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) { return r.Plan(ctx, stack) })
+	defer t.end()
+	if err != nil {
+		return t.notBegun(stack, started, err)
+	}
+	ctx, plan, seen = t.ctx, t.plan, t.seen
 	p := newPass(r, stack, plan)
-	p.since = seen.At
+	p.since, p.out.Leader = seen.At, t.leader
 	own := *r
-	own.Prober = relabelled{r.Prober, p}
+	own.Prober, own.own = relabelled{r.Prober, p}, t
 	own.Differ.Fingerprints = cmp.Or(own.Differ.Fingerprints, &Fingerprints{})
 	p.Reconciler = &own
 	if p.idle = !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Write != nil }); p.idle {
@@ -250,7 +265,7 @@ func (p *pass) result(c Change, err error) {
 	if err == nil && relabels(c) {
 		p.labels[c.Object] = time.Now()
 	}
-	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMoved) {
+	if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMoved) && !errors.Is(err, ErrLeased) {
 		p.errs = append(p.errs, fmt.Errorf("%s: %w", subject(c), err))
 	}
 	p.mu.Unlock()

@@ -47,6 +47,7 @@ func Destroy(stack string, seen *Observed) *Plan {
 // stack: its memory and its records.
 func (p *Plan) Forget(seen *Observed) {
 	x := &diffing{stack: &spec.Stack{Name: p.Stack}, seen: seen, plan: p}
+	p.forgets = true
 	for _, name := range sortedKeys(seen.Configs) {
 		c := seen.Configs[name]
 		kind := c.Spec.Labels[LabelKept]
@@ -106,12 +107,31 @@ func (x *diffing) keepVolumes() {
 	}
 }
 
-// Destroy makes the removals of such a plan.
-func (r *Reconciler) Destroy(ctx context.Context, stack string, plan *Plan) *Outcome {
-	started := time.Now()
-	p := newPass(r, &spec.Stack{Name: stack}, plan)
-	p.removeAll(ctx, plan.Changes)
-	p.end(ctx, started)
+// Destroy makes the removals of such a plan, which was computed from seen.
+func (r *Reconciler) Destroy(ctx context.Context, stack string, plan *Plan, seen *Observed) *Outcome {
+	started, empty := time.Now(), &spec.Stack{Name: stack}
+	t, err := r.turn(ctx, empty, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) {
+		seen, err := r.Observe(ctx, empty)
+		if err != nil {
+			return nil, nil, err
+		}
+		again := Destroy(stack, seen)
+		if plan.forgets {
+			again.Forget(seen)
+		}
+		return again, seen, nil
+	})
+	defer t.end()
+	if err != nil {
+		return t.notBegun(empty, started, err)
+	}
+	p := newPass(r, empty, t.plan)
+	own := *r
+	own.own, p.Reconciler = t, &own
+	changes, memory := t.withoutMemory()
+	p.removeAll(t.ctx, changes)
+	p.forget(memory)
+	p.end(t.ctx, started)
 	return p.out
 }
 

@@ -48,7 +48,7 @@ remove service app_front recreate(1): the stack is destroyed
 		if diff := cmp.Diff(want, plan.String()); diff != "" {
 			t.Errorf("plan (-want +got):\n%s", diff)
 		}
-		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", plan)
+		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", plan, seen)
 		if o.ExitCode() != ExitOK || len(o.Applied) != 5 {
 			t.Errorf("exit %d: %v, %d removed", o.ExitCode(), o.Err, len(o.Applied))
 		}
@@ -71,7 +71,7 @@ func TestDestroyIsNotForever(t *testing.T) {
 		f := applied(t)
 		f.leave = time.Hour
 		seen, _ := f.Observe(t.Context(), pair())
-		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", Destroy("app", seen))
+		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", Destroy("app", seen), seen)
 		if o.ExitCode() != ExitError || !strings.Contains(o.Err.Error(), "network app_net: tasks of removed services that still stop after 30s: 2") {
 			t.Errorf("exit %d: %v", o.ExitCode(), o.Err)
 		}
@@ -92,7 +92,7 @@ func TestDestroyGoesOn(t *testing.T) {
 			return nil
 		}
 		seen, _ := f.Observe(t.Context(), pair())
-		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", Destroy("app", seen))
+		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", Destroy("app", seen), seen)
 		if o.ExitCode() != ExitError || !strings.Contains(o.Err.Error(), "secret app_password: secret 'app_password' is in use") || len(f.seen.Networks) != 0 {
 			t.Errorf("exit %d: %v, networks %v", o.ExitCode(), o.Err, sortedKeys(f.seen.Networks))
 		}

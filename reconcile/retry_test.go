@@ -147,7 +147,7 @@ func TestRemovalsAreRetried(t *testing.T) {
 			return nil
 		}
 		seen, _ := f.Observe(t.Context(), pair())
-		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", Destroy("app", seen))
+		o := (&Reconciler{Engine: f}).Destroy(t.Context(), "app", Destroy("app", seen), seen)
 		if o.ExitCode() != ExitOK || len(o.Applied) != 5 || len(lost) != 5 {
 			t.Errorf("exit %d, %d applied, %d lost: %v", o.ExitCode(), len(o.Applied), len(lost), o.Err)
 		}

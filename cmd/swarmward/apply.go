@@ -17,6 +17,7 @@ import (
 
 type applyFlags struct {
 	planFlags
+	lease         leaseFlags
 	dryRun, yes   bool
 	outsideWindow bool
 	saved         string
@@ -54,6 +55,7 @@ A stack with windows of its own is written to while one of them is open, or with
 	cmd.Flags().BoolVar(&f.outsideWindow, "outside-window", false, "write although none of the stack's windows is open")
 	cmd.Flags().StringVar(&f.saved, "plan", "", "do exactly what the plan in `FILE` shows, or refuse")
 	f.register(cmd)
+	f.lease.register(cmd, false)
 	a.writesMarkdown(cmd, withDryRun, "`FORMAT` of the result on stdout: text or json; with --dry-run also markdown")
 	a.takesGit(cmd)
 	return cmd
@@ -80,6 +82,10 @@ func (a *app) apply(cmd *cobra.Command, f applyFlags) error {
 		return err
 	}
 	defer e.Close()
+	if err := f.lease.check(); err != nil {
+		return err
+	}
+	r.Lease = f.lease.lease(cmd.Context(), e, cmd.Name())
 	if r.Differ, err = f.differ(r.Differ, stacks); err != nil {
 		return err
 	}
@@ -142,10 +148,20 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 		report(a.err, shut.Refusal(s.Name))
 		return reconcile.ExitStopped, nil
 	}
-	if plan.Writes() && !f.yes && a.output == "text" && isTerminal(a.in) && isTerminal(a.out) {
+	asks := plan.Writes() && !f.yes && a.output == "text" && isTerminal(a.in) && isTerminal(a.out)
+	if asks {
 		if answer := a.ask(cmd.Context(), "\nApply this plan? Only yes is taken for it: "); answer != "yes" {
 			fmt.Fprintln(a.out, "Nothing was changed.")
 			return reconcile.ExitStopped, nil
+		}
+	}
+	r.Replanned = a.agreed(asks)
+	if saved != nil {
+		r.Replanned = func(_, is *reconcile.Plan) error {
+			if err := saved.match(f.saved, is); err != nil {
+				return fmt.Errorf("%w: %w", reconcile.ErrReplanned, err)
+			}
+			return nil
 		}
 	}
 	p := a.progress(s)

@@ -40,7 +40,7 @@ type controller struct {
 // wrong from the start is the caller's mistake, not a pass that failed.
 func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	c := &controller{app: a, flags: f, log: a.logger("json"), board: &serve.Board{}, poll: trigger.NewNudge()}
-	if err := errors.Join(f.serveFlags.check(), f.triggerFlags.check()); err != nil {
+	if err := errors.Join(f.serveFlags.check(), f.triggerFlags.check(), f.lease.check()); err != nil {
 		return nil, err
 	}
 	var err error
@@ -80,6 +80,7 @@ func (c *controller) run(ctx context.Context) error {
 	if err := c.serve(ctx); err != nil {
 		return err
 	}
+	defer c.session(ctx)()
 	c.triggers(ctx)
 	c.stacks.muster(ctx)
 	<-ctx.Done()

@@ -57,7 +57,7 @@ func destroy(ctx context.Context, r *reconcile.Reconciler, s *spec.Stack) *recon
 	}
 	plan := reconcile.Destroy(s.Name, seen)
 	plan.Forget(seen)
-	return r.Destroy(ctx, s.Name, plan)
+	return r.Destroy(ctx, s.Name, plan, seen)
 }
 
 // shape is what the scenarios change about the stack.

@@ -13,6 +13,7 @@ import (
 
 func (a *app) destroyCmd() *cobra.Command {
 	var yes, dryRun, keepHistory bool
+	var lease leaseFlags
 	cmd := &cobra.Command{
 		Use:   "destroy [STACK]",
 		Short: "Remove a stack; volumes stay",
@@ -28,12 +29,13 @@ terminal it takes --yes.`,
 			if err != nil {
 				return err
 			}
-			return a.destroy(cmd, name, yes, dryRun, keepHistory)
+			return a.destroy(cmd, name, yes, dryRun, keepHistory, lease)
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be removed and remove nothing")
 	cmd.Flags().BoolVar(&keepHistory, "keep-history", false, "keep the records of the stack's history")
+	lease.register(cmd, false)
 	return cmd
 }
 
@@ -57,7 +59,10 @@ func (a *app) stackToDestroy(cmd *cobra.Command, args []string) (string, error) 
 	return stacks[0].Name, nil
 }
 
-func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun, keepHistory bool) error {
+func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun, keepHistory bool, lease leaseFlags) error {
+	if err := lease.check(); err != nil {
+		return err
+	}
 	r, e, err := a.reconciler("text")
 	if err != nil {
 		return err
@@ -97,7 +102,8 @@ func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun, keepHistory 
 	}
 	p := a.progress(stack)
 	r.Report, r.Heartbeat = p.event, p.heartbeat()
-	o := r.Destroy(cmd.Context(), name, plan)
+	r.Lease, r.Replanned = lease.lease(cmd.Context(), e, cmd.Name()), a.agreed(!yes)
+	o := r.Destroy(cmd.Context(), name, plan, seen)
 	p.end()
 	if a.output == "json" {
 		err = render.OutcomeJSON(a.out, o)

@@ -9,6 +9,7 @@ import (
 type runFlags struct {
 	serveFlags
 	triggerFlags
+	lease  leaseFlags
 	dryRun bool
 }
 
@@ -33,6 +34,7 @@ POST /api/v1/reconcile and POST /webhook/git.`,
 	}
 	f.triggerFlags.register(cmd)
 	f.serveFlags.register(cmd)
+	f.lease.register(cmd, true)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "report drift, write nothing, run only checks that read")
 	a.takesGit(cmd)
 	return cmd
