@@ -90,15 +90,15 @@ func TestClaimIsTakenAndReleased(t *testing.T) {
 			t.Fatalf("exit %d, %v", o.ExitCode(), o.Err)
 		}
 		n := len(f.writes)
-		if f.writes[0] != "create config swarmward.app.memory" || f.writes[n-1] != "label config swarmward.app.memory" || n != 5+2 {
-			t.Errorf("%q", f.writes)
+		if want := []string{"create config swarmward.app.memory", "create config swarmward.app.1", "label config swarmward.app.memory"}; !slices.Equal(f.kept, want) || n != 5 {
+			t.Errorf("%q, %q", f.kept, f.writes)
 		}
 		if m := f.memory(t); m.Writer != nil || m.ID == "" {
 			t.Errorf("after the pass: %+v", m)
 		}
-		f.writes = nil
-		if o := r.Pass(t.Context(), pair()); o.ExitCode() != ExitOK || len(f.writes) > 0 {
-			t.Errorf("a pass without a difference: exit %d, %q", o.ExitCode(), f.writes)
+		f.writes, f.kept = nil, nil
+		if o := r.Pass(t.Context(), pair()); o.ExitCode() != ExitOK || len(f.writes)+len(f.kept) > 0 {
+			t.Errorf("a pass without a difference: exit %d, %q, %q", o.ExitCode(), f.writes, f.kept)
 		}
 	})
 }
@@ -212,7 +212,7 @@ func TestWriteIsCut(t *testing.T) {
 		l := &Lease{Engine: f, What: "apply"}
 		own := &turn{lease: l, stack: "app", say: func(string, string) {}}
 		own.ctx, own.cancel = context.WithCancelCause(t.Context())
-		defer own.end(false)
+		defer own.end()
 		began := time.Now()
 		err := own.write(t.Context(), CreateVolume{}, func(ctx context.Context) error {
 			f.mu.Lock()
@@ -242,10 +242,11 @@ func TestWriteIsCut(t *testing.T) {
 	})
 }
 
-// What is destroyed needs no memory, unless there is something to remember.
+// What is destroyed needs no memory, unless there is something to remember that
+// is not to be forgotten.
 func TestDestroyForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, held := range []bool{false, true} {
+		for _, c := range []struct{ held, forget bool }{{}, {held: true}, {held: true, forget: true}} {
 			f := newFake()
 			r := leased(f, "destroy")
 			if o := r.Pass(t.Context(), pair()); o.ExitCode() != ExitOK {
@@ -253,17 +254,21 @@ func TestDestroyForgets(t *testing.T) {
 			}
 			f.remember(t, func(m *Memory) {
 				m.Leader = "one that is gone"
-				if held {
+				if c.held {
 					m.Held = &Hold{Why: "it did not work"}
 				}
 			})
 			seen, _ := f.Observe(t.Context(), pair())
-			o := r.Destroy(t.Context(), "app", Destroy("app", seen), seen)
-			if o.ExitCode() != ExitOK {
-				t.Errorf("exit %d: %v", o.ExitCode(), o.Err)
+			plan := Destroy("app", seen)
+			if c.forget {
+				plan.Forget(seen)
 			}
-			if m := f.memory(t); (m.ID != "") != held || m.Writer != nil || (m.Held != nil) != held {
-				t.Errorf("held: %v, left: %+v", held, m)
+			o := r.Destroy(t.Context(), "app", plan, seen)
+			if o.ExitCode() != ExitOK || len(o.Applied) != len(plan.Changes) {
+				t.Errorf("exit %d: %v, %v", o.ExitCode(), o.Err, o.Applied)
+			}
+			if m := f.memory(t); (m.Held != nil) != (c.held && !c.forget) || (m.ID == "") != (m.Held == nil) || m.Writer != nil {
+				t.Errorf("%+v, left: %+v", c, m)
 			}
 		}
 	})

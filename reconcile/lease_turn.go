@@ -213,3 +213,32 @@ func (t *turn) notBegun(stack *spec.Stack, started time.Time, err error) *Outcom
 	}
 	return o
 }
+
+// withoutMemory are the changes of the plan, and the removal of the stack's
+// memory by itself: it says whose turn it is, and goes last.
+func (t *turn) withoutMemory() (changes []Change, memory *Change) {
+	for _, c := range t.plan.Changes {
+		if t.lease != nil && c.Kind == KindConfig && c.Object == memoryName(t.stack) {
+			memory = &c
+			continue
+		}
+		changes = append(changes, c)
+	}
+	return changes, memory
+}
+
+// forget the stack with the end of the turn, where all that was to be removed is
+// gone: the memory, too, where that was planned or it was only there for this
+// turn.
+func (p *pass) forget(memory *Change) {
+	if len(p.errs) > 0 || p.own.ctx.Err() != nil {
+		return
+	}
+	if memory == nil {
+		if p.own.lease != nil {
+			_ = p.own.release(p.own.lease.blank)
+		}
+		return
+	}
+	p.result(*memory, p.own.release(func(context.Context, Memory) (bool, error) { return true, nil }))
+}

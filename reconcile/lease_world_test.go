@@ -226,7 +226,7 @@ func (p *process) pass(lease *Lease, n int, rest time.Duration) error {
 	r := &Reconciler{Engine: p, Lease: lease}
 	plan, seen := &Plan{Changes: []Change{{Write: CreateVolume{}}}}, &Observed{Configs: byName(configs)}
 	t, err := r.turn(p.ctx, &spec.Stack{Name: "web"}, plan, seen, func(context.Context) (*Plan, *Observed, error) { return plan, seen, nil })
-	defer t.end(false)
+	defer t.end()
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,7 @@ type Plan struct {
 	Unverified []string
 
 	current map[object]string // first revision of a secret or config -> name of the one in use
+	forgets bool              // also what swarmward remembers of the stack
 }
 
 // Change is one object's difference.
