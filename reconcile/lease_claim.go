@@ -28,6 +28,8 @@ func (w Writer) String() string {
 	return fmt.Sprintf("swarmward %s (%s), since %s", w.What, w.Holder, w.Taken.Format("2006-01-02 15:04:05 MST"))
 }
 
+func (w Writer) ttl() time.Duration { return time.Duration(w.TTL) * time.Millisecond }
+
 // Lease gives passes over a stack their turns, among all processes that write to
 // the Swarm. Engine must be set. It is safe for concurrent use.
 type Lease struct {
@@ -167,7 +169,7 @@ var errHeld = errors.New("somebody else has the claim")
 func (l *Lease) free(stack string, m Memory, me string) bool {
 	now := l.now()
 	seen := l.sight(stack, m, now)
-	return m.Writer == nil || m.Writer.ID == me || seen.dead(time.Duration(m.Writer.TTL)*time.Millisecond, now)
+	return m.Writer == nil || m.Writer.ID == me || seen.dead(m.Writer.ttl(), now)
 }
 
 // sight notes since when the claim that there is on a stack has been as it is.
@@ -195,7 +197,7 @@ func (w *waiting) pause(ctx context.Context, err error) error {
 	}
 	w.say(fmt.Sprintf("for %s to end, at most %s", w.other, w.lease.Wait))
 	w.retries = retries{patience: engineGrace}
-	return pause(ctx, max(w.lease.ttl()/15, 20*time.Millisecond))
+	return pause(ctx, max(min(w.lease.ttl(), w.other.ttl())/15, 20*time.Millisecond))
 }
 
 // keep the claim that was taken: it is renewed until it is released.

@@ -71,16 +71,19 @@ func idOf(l *life) string {
 	return l.id
 }
 
-// lead a stack that nobody leads, where nothing is to be written besides.
-func (s *Session) lead(ctx context.Context, stack string, m Memory, seen *Observed) error {
+// lead a stack that nobody leads, where nothing is to be written besides. A claim
+// that was abandoned, by whoever was killed, goes.
+func (s *Session) lead(ctx context.Context, stack string, m Memory, seen *Observed, abandoned bool) error {
 	again := retries{patience: engineGrace}
 	for {
 		id, err := s.mayLead(ctx, stack, m, seen)
 		if err == nil {
-			if m.Leader == id {
+			if m.Leader == id && !abandoned {
 				return nil
 			}
-			m.Leader = id
+			if m.Leader = id; abandoned {
+				m.Writer = nil
+			}
 			if err = s.Engine.Do(ctx, m.Write(stack)); err == nil {
 				return nil
 			}
@@ -89,7 +92,7 @@ func (s *Session) lead(ctx context.Context, stack string, m Memory, seen *Observ
 		if errors.As(err, &other) || !again.after(ctx, err) {
 			return err
 		}
-		for seen = nil; ; {
+		for seen, abandoned = nil, false; ; {
 			if m, err = read(ctx, s.Engine, stack); err == nil {
 				break
 			}

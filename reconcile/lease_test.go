@@ -308,6 +308,14 @@ func TestStandingBy(t *testing.T) {
 		if o := b.Pass(t.Context(), pair()); o.ExitCode() != ExitOK || !o.Leader.Here || len(o.Applied) != 1 {
 			t.Errorf("b after a: exit %d: %v, %+v", o.ExitCode(), o.Err, o.Leader)
 		}
+		// Somebody else is killed in a pass: what he leaves goes when it is over.
+		f.remember(t, func(m *Memory) { m.Writer = other(0) })
+		for _, left := range []bool{true, false} {
+			if o := b.Pass(t.Context(), pair()); o.ExitCode() != ExitOK || len(o.Applied) > 0 || (f.memory(t).Writer != nil) != left {
+				t.Errorf("b after a kill: exit %d: %v, the claim is left: %v", o.ExitCode(), o.Err, !left)
+			}
+			time.Sleep(claimTTL + time.Second)
+		}
 		endB()
 		for name := range f.seen.Configs {
 			if strings.HasPrefix(name, sessionPrefix) {

@@ -78,11 +78,11 @@ func (t *turn) lead() error {
 		return err
 	}
 	t.stop = context.AfterFunc(t.life.ctx, func() { t.cancel(context.Cause(t.life.ctx)) })
-	t.lease.sight(t.stack, m, t.lease.now())
+	abandoned := m.Writer != nil && t.lease.free(t.stack, m, "")
 	if t.plan.Writes() {
 		_, err = s.mayLead(t.ctx, t.stack, m, t.seen)
 	} else {
-		err = s.lead(t.ctx, t.stack, m, t.seen)
+		err = s.lead(t.ctx, t.stack, m, t.seen, abandoned)
 	}
 	if other := (*standing)(nil); errors.As(err, &other) {
 		t.leader = &other.Leader

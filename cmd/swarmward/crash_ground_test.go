@@ -42,7 +42,9 @@ type ground struct {
 	way    string         // to Redis, once it is known
 	loaded map[shape]*spec.Stack
 	prints reconcile.Fingerprints
-	binary func(ctx context.Context, args ...string) *exec.Cmd
+	// memories are the ids that the stack's memory has had.
+	memories []string
+	binary   func(ctx context.Context, args ...string) *exec.Cmd
 }
 
 // ahead is how far the Engine's clock is ahead of its tasks': one has to have run
@@ -66,8 +68,12 @@ type asked interface {
 	check.Locator
 }
 
+// briefly is how long the lease of what is killed here lasts.
+const briefly = time.Second
+
 func (g *ground) reconciler(e asked) *reconcile.Reconciler {
 	return &reconcile.Reconciler{
+		Lease:  &reconcile.Lease{Engine: e, Holder: "the test", What: "apply", Wait: time.Minute},
 		Engine: e, Prober: check.Prober{Locator: e}, Poll: g.poll,
 		Differ: reconcile.Differ{Fingerprints: &g.prints},
 	}
@@ -80,7 +86,7 @@ func (g *ground) process(ctx context.Context, s scenario) (*exec.Cmd, *bytes.Buf
 		args = []string{"apply", "--yes"}
 	}
 	path, env := g.shape.file(g.t, g.dir)
-	cmd := g.binary(ctx, append(args, "-f", path)...)
+	cmd := g.binary(ctx, append(args, "-f", path, "--lease-ttl", briefly.String())...)
 	cmd.Env = append(cmd.Environ(), env...)
 	cmd.Env = append(cmd.Env, "DOCKER_HOST="+g.faults.Host)
 	out := &bytes.Buffer{}
@@ -170,6 +176,7 @@ func (g *ground) objects() []string {
 	for _, c := range h.configs {
 		if c.Spec.Labels[reconcile.LabelKept] != "" {
 			delete(c.Spec.Labels, reconcile.LabelChecksum) // of a time, among others
+			delete(c.Spec.Labels, reconcile.LabelWriter)   // of who was killed last
 			c.Spec.Data = nil
 		}
 		add("config", c.Spec.Name, c.Spec)
@@ -189,6 +196,15 @@ func (g *ground) objects() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// learnMemory notes the id of the stack's memory, as long as there is one.
+func (g *ground) learnMemory() {
+	for _, c := range g.holdings().configs {
+		if strings.HasSuffix(c.Spec.Name, ".memory") && !slices.Contains(g.memories, c.ID) {
+			g.memories = append(g.memories, c.ID)
+		}
+	}
 }
 
 // records are what the stack's history says, without its times.
@@ -307,6 +323,7 @@ func (g *ground) prepare(s scenario) {
 	if s.before != nil {
 		s.before(g)
 		g.until("Redis takes data", g.write)
+		g.learnMemory()
 	}
 	if s.after != nil {
 		s.after(&g.shape)
