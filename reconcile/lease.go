@@ -49,30 +49,30 @@ type Keeper interface {
 	Do(ctx context.Context, w Write) error
 }
 
-// moment is now by both clocks of a process: one that never jumps and may stand
+// instant is now by both clocks of a process: one that never jumps and may stand
 // still while the machine sleeps, and one that goes on and may be set.
-type moment struct {
+type instant struct {
 	mono time.Duration
 	wall time.Time
 }
 
 var processStart = time.Now()
 
-func clock() moment {
+func clock() instant {
 	t := time.Now()
-	return moment{t.Sub(processStart), t.Round(0)}
+	return instant{t.Sub(processStart), t.Round(0)}
 }
 
 // term is how long a holder may act: for ttl, from when the last renewal that
 // succeeded was begun.
 type term struct {
-	began moment
+	began instant
 	ttl   time.Duration
 }
 
 // left of the term for a write to begin in. The last fifth is for a write that
 // is on its way. Whichever clock says that more time has passed is believed.
-func (t term) left(now moment) time.Duration {
+func (t term) left(now instant) time.Duration {
 	passed := max(now.mono-t.began.mono, now.wall.Sub(t.began.wall))
 	return t.ttl - t.ttl/5 - passed
 }
@@ -85,7 +85,7 @@ type sighting struct {
 }
 
 // see the hold as it was read before now.
-func (s sighting) see(text string, now moment) sighting {
+func (s sighting) see(text string, now instant) sighting {
 	if s.text == text {
 		return s
 	}
@@ -94,11 +94,11 @@ func (s sighting) see(text string, now moment) sighting {
 
 // dead says whether nobody has renewed the hold for longer than it lasts. The
 // clock that may be set has no say: it would let somebody begin too early.
-func (s sighting) dead(ttl time.Duration, now moment) bool { return now.mono-s.since > ttl }
+func (s sighting) dead(ttl time.Duration, now instant) bool { return now.mono-s.since > ttl }
 
 // hold is a claim or a session as its holder knows it.
 type hold struct {
-	clock func() moment
+	clock func() instant
 	kick  chan struct{} // asks for a renewal now
 
 	mu      sync.Mutex
@@ -107,7 +107,7 @@ type hold struct {
 	changed chan struct{} // closed at the next change of the two
 }
 
-func newHold(clock func() moment, t term) *hold {
+func newHold(clock func() instant, t term) *hold {
 	return &hold{clock: clock, kick: make(chan struct{}, 1), term: t, changed: make(chan struct{})}
 }
 
@@ -119,7 +119,7 @@ func (h *hold) now() (left time.Duration, changed <-chan struct{}, lost error) {
 }
 
 // set notes a renewal that was begun then or, for good, the loss.
-func (h *hold) set(began moment, lost error) {
+func (h *hold) set(began instant, lost error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.lost != nil {

@@ -43,7 +43,7 @@ type Lease struct {
 	// nil: a command, which leads none.
 	Session *Session
 
-	clock func() moment // nil: that of the process
+	clock func() instant // nil: that of the process
 
 	mu   sync.Mutex
 	seen map[string]sighting // claims of others, by stack
@@ -62,7 +62,7 @@ type claim struct {
 	ended  chan struct{}
 }
 
-func (l *Lease) now() moment {
+func (l *Lease) now() instant {
 	if l.clock != nil {
 		return l.clock()
 	}
@@ -113,7 +113,7 @@ func (l *Lease) take(ctx context.Context, stack string, seen *Observed, say func
 	}
 	for {
 		if err == nil {
-			var began moment
+			var began instant
 			if began, err = w.try(ctx, m); err == nil {
 				return l.keep(ctx, stack, w.me.ID, began), fresh, nil
 			}
@@ -131,22 +131,22 @@ type waiting struct {
 	lease   *Lease
 	stack   string
 	say     func(string)
-	began   moment
+	began   instant
 	retries retries
 	me      Writer
 	other   Writer // who has it
 }
 
 // try to take the claim, given what the memory says.
-func (w *waiting) try(ctx context.Context, m Memory) (began moment, err error) {
+func (w *waiting) try(ctx context.Context, m Memory) (began instant, err error) {
 	l := w.lease
 	if !l.free(w.stack, m, w.me.ID) {
 		w.other = *m.Writer
-		return moment{}, errHeld
+		return instant{}, errHeld
 	}
 	if l.Session != nil {
 		if m.Leader, err = l.Session.mayLead(ctx, w.stack, m, nil); err != nil {
-			return moment{}, err
+			return instant{}, err
 		}
 	}
 	began = l.now()
@@ -156,7 +156,7 @@ func (w *waiting) try(ctx context.Context, m Memory) (began moment, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime(l.ttl()))
 	defer cancel()
 	if err = l.Engine.Do(ctx, m.Write(w.stack)); err != nil {
-		return moment{}, fmt.Errorf("stack %s: to be the one who writes: %w", w.stack, err)
+		return instant{}, fmt.Errorf("stack %s: to be the one who writes: %w", w.stack, err)
 	}
 	return began, nil
 }
@@ -173,7 +173,7 @@ func (l *Lease) free(stack string, m Memory, me string) bool {
 }
 
 // sight notes since when the claim that there is on a stack has been as it is.
-func (l *Lease) sight(stack string, m Memory, now moment) sighting {
+func (l *Lease) sight(stack string, m Memory, now instant) sighting {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.seen == nil {
@@ -201,7 +201,7 @@ func (w *waiting) pause(ctx context.Context, err error) error {
 }
 
 // keep the claim that was taken: it is renewed until it is released.
-func (l *Lease) keep(ctx context.Context, stack, id string, began moment) *claim {
+func (l *Lease) keep(ctx context.Context, stack, id string, began instant) *claim {
 	c := &claim{hold: newHold(l.now, term{began, l.ttl()}), lease: l, stack: stack, id: id, users: 1, ended: make(chan struct{})}
 	ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	l.mu.Lock()
@@ -250,7 +250,7 @@ func (c *claim) mine(ctx context.Context) (Memory, error) {
 	default:
 		return m, nil
 	}
-	c.set(moment{}, err)
+	c.set(instant{}, err)
 	return m, err
 }
 

@@ -30,7 +30,7 @@ type Session struct {
 	// Nil: nobody does.
 	Changed func()
 
-	clock func() moment // nil: that of the process
+	clock func() instant // nil: that of the process
 
 	mu    sync.Mutex
 	life  *life               // nil: there is none now
@@ -70,7 +70,7 @@ func living(configs map[string]swarm.Config, id string) (session, bool) {
 	return s, true
 }
 
-func (s *Session) now() moment {
+func (s *Session) now() instant {
 	if s.clock != nil {
 		return s.clock()
 	}
@@ -169,7 +169,7 @@ func (s *Session) round(ctx context.Context, l *life) error {
 	all := byName(configs)
 	if _, lives := living(all, l.id); !lives {
 		lost := fmt.Errorf("%w: this controller was not heard of for too long, and others have taken over; nothing more was written", ErrLeased)
-		l.set(moment{}, lost)
+		l.set(instant{}, lost)
 		l.end(lost)
 		return lost
 	}

@@ -18,10 +18,10 @@ import (
 // before the end; whoever waits believes the one that cannot be set.
 func TestExpiry(t *testing.T) {
 	wall := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	at := func(mono, w time.Duration) moment { return moment{mono * time.Second, wall.Add(w * time.Second)} }
+	at := func(mono, w time.Duration) instant { return instant{mono * time.Second, wall.Add(w * time.Second)} }
 	held := term{at(100, 0), 15 * time.Second}
 	for _, c := range []struct {
-		now  moment
+		now  instant
 		left time.Duration
 	}{
 		{at(100, 0), 12 * time.Second}, {at(111, 11), time.Second}, {at(112, 12), 0},

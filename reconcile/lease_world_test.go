@@ -155,7 +155,7 @@ func (p *process) goOn() {
 	}
 }
 
-func (p *process) clock() moment {
+func (p *process) clock() instant {
 	p.goOn()
 	now, since := clock(), time.Since(p.start)
 	for _, m := range p.mishaps {
