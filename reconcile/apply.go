@@ -95,7 +95,7 @@ func (p *pass) steps() []step {
 	for _, s := range p.stack.Services {
 		dependsOn[s.Key] = s.DependsOn
 	}
-	p.gating = map[string]bool{}
+	p.gating, p.made = map[string]bool{}, make(chan struct{})
 	for _, c := range p.plan.Changes {
 		if c.Write == nil || c.AfterChecks {
 			continue
@@ -109,6 +109,9 @@ func (p *pass) steps() []step {
 			id: changeID(c.Kind, c.Object), heavy: true, needs: needs(c, dependsOn[c.Name]),
 			run: func(ctx context.Context) error { return p.change(ctx, c) },
 		})
+	}
+	if p.unmade.Store(int64(len(out))); len(out) == 0 {
+		close(p.made)
 	}
 	for _, s := range p.stack.Services {
 		out = append(out, step{
@@ -173,6 +176,9 @@ func (p *pass) change(ctx context.Context, c Change) error {
 		err = p.do(ctx, rest.Write)
 	}
 	p.result(c, err)
+	if p.unmade.Add(-1) == 0 {
+		close(p.made)
+	}
 	return err
 }
 

@@ -66,10 +66,12 @@ func (w *watch) last() *Observed {
 // time. It fails with errNotConverged after it noted the verdict.
 func (p *pass) await(ctx context.Context, s spec.Service) error {
 	began, said, lastSaid := time.Now(), "", time.Time{}
-	var failing time.Time
-	asked := time.Now()
-	if p.idle {
-		asked = time.Time{} // the view that the plan was made from will do
+	var failing, asked time.Time // idle: the view that the plan was made from will do
+	if !p.idle {
+		if err := p.linger(ctx, s); err != nil {
+			return err
+		}
+		asked = time.Now()
 	}
 	for ; ; asked = time.Now() {
 		seen, err := p.watch.look(ctx, asked)
@@ -103,6 +105,23 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 			return err
 		}
 	}
+}
+
+// linger puts off the first look at a service that no other waits for until all
+// writes are made: looking takes the Engine's time from them.
+func (p *pass) linger(ctx context.Context, s spec.Service) error {
+	if _, needed := p.gating[s.Key]; needed {
+		return nil
+	}
+	t := time.NewTimer(cmp.Or(p.Poll, 500*time.Millisecond))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.made:
+	case <-t.C:
+	}
+	return nil
 }
 
 // wrote is the time before this pass's write of the service; zero when it

@@ -21,7 +21,7 @@ type Unchanged struct {
 
 // compared is what one Diff found to be as the spec says.
 type compared struct {
-	stack    *spec.Stack // as it was loaded, and nobody changes it
+	stack    *spec.Stack                 // as it was loaded, and nobody changes it
 	services map[string]unchangedService // by full name
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/swarmward/swarmward/spec"
@@ -229,7 +230,9 @@ type pass struct {
 	watch  *watch
 	redact func(string) (string, bool)
 	idle   bool            // the plan writes nothing
-	gating map[string]bool // services whose checks a service that is written waits for, by key
+	gating map[string]bool // services that one that is written waits for, by key; true: for their checks too
+	unmade atomic.Int64    // changes of the steps
+	made   chan struct{}   // closed when all of them were tried
 	// journal is the Reconciler's, or one for this pass alone.
 	journal *Journal
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -118,10 +119,6 @@ func (rs *rounds) leave(r *round) {
 // run makes the calls of a round.
 func (e *Engine) run(r *round) error {
 	began := time.Now()
-	info, err := e.preflight(r.ctx)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(r.ctx, e.timeout())
 	defer cancel()
 	only := ""
@@ -136,7 +133,12 @@ func (e *Engine) run(r *round) error {
 	if r.full {
 		stored.load(ctx, e, &g)
 	}
-	if err := g.Wait(); err != nil {
+	// Side by side, and what it says counts: who is no manager lists happily.
+	info, err := e.preflight(ctx)
+	if err != nil {
+		cancel()
+	}
+	if err := cmp.Or(err, g.Wait()); err != nil {
 		return err
 	}
 	r.all.At = engineTime(info)
