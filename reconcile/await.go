@@ -68,10 +68,10 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 	began, said, lastSaid := time.Now(), "", time.Time{}
 	var failing, asked time.Time // idle: the view that the plan was made from will do
 	if !p.idle {
+		asked = time.Now() // a view that is taken for others while this lingers is as good
 		if err := p.linger(ctx, s); err != nil {
 			return err
 		}
-		asked = time.Now()
 	}
 	for ; ; asked = time.Now() {
 		seen, err := p.watch.look(ctx, asked)
