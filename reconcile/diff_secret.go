@@ -56,10 +56,12 @@ func (x *diffing) secret(s spec.Secret) {
 }
 
 func (x *diffing) sameSecret(live swarm.Secret, s spec.Secret) bool {
-	f := live.Spec.Labels[LabelFingerprint]
-	return f != "" && driverText(live.Spec.Templating) == driverText(s.Spec.Templating) &&
-		driverText(live.Spec.Driver) == driverText(s.Spec.Driver) &&
-		(x.known[live.Spec.Name] == s.Key || x.Fingerprints.Match(f, []byte(s.Data)))
+	return driverText(live.Spec.Templating) == driverText(s.Spec.Templating) &&
+		driverText(live.Spec.Driver) == driverText(s.Spec.Driver) && x.sameContent(live.Spec, s)
+}
+
+func (x *diffing) sameContent(live swarm.SecretSpec, s spec.Secret) bool {
+	return x.known[live.Name] == s.Key || x.Fingerprints.Match(live.Labels[LabelFingerprint], []byte(s.Data))
 }
 
 // rotates: an adopted secret that nothing has proved is replaced when somebody
@@ -88,7 +90,7 @@ func (x *diffing) secretFields(was swarm.SecretSpec, s spec.Secret) []FieldChang
 	w := walker{prefix: "secrets." + quoteKey(s.Key), redact: x.redact}
 	w.texts("template_driver", driverText(was.Templating), driverText(s.Spec.Templating))
 	w.texts("driver", driverText(was.Driver), driverText(s.Spec.Driver))
-	if !x.Fingerprints.Match(was.Labels[LabelFingerprint], []byte(s.Data)) {
+	if !x.sameContent(was, s) {
 		w.changes = append(w.changes, FieldChange{Path: w.prefix + ".content", Sensitive: true})
 	}
 	return w.changes
