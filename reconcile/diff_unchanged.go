@@ -17,6 +17,8 @@ import (
 type Unchanged struct {
 	mu sync.Mutex
 	of map[string]*compared // by stack
+
+	digests map[string]recordDigest // of the stacks' records, by stack
 }
 
 // compared is what one Diff found to be as the spec says.

@@ -103,7 +103,7 @@ func BenchmarkPlanSecrets(b *testing.B) {
 	}
 	seen, _ := f.Observe(ctx, s)
 	without := *seen
-	r, err := newRecord(s, Differ{Fingerprints: &prints}.Diff(s, seen), seen, nil, &prints)
+	r, err := newRecord(s, Differ{Fingerprints: &prints}.Diff(s, seen), seen, nil, Differ{Fingerprints: &prints})
 	if err != nil {
 		b.Fatal(err)
 	}

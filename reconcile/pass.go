@@ -241,7 +241,7 @@ type pass struct {
 	errs    []error
 	written map[string]bool        // services, by name; adopting one is no write of its tasks
 	gated   map[string]CheckResult // checks that ran as gates, by name
-	proved  time.Time              // when all had passed, for the record
+	writing *Record                // that this pass has begun to keep
 	labels  map[string]time.Time   // when this pass changed those of a service, by its name
 }
 

@@ -54,9 +54,6 @@ func (c *comparing) services(was, is []RecordedService) {
 			if !reflect.DeepEqual(old.DependsOn, new.DependsOn) {
 				c.add(ActionUpdate, path+".depends_on")
 			}
-			if a, b := ImageOf(old.Spec), ImageOf(new.Spec); a == b && !SameImage(old.Spec.TaskTemplate.ContainerSpec.Image, new.Spec.TaskTemplate.ContainerSpec.Image) {
-				c.add(ActionUpdate, path+".image")
-			}
 		}
 	})
 }

@@ -14,7 +14,8 @@ import (
 
 // newRecord is what there is to keep of a stack that was just proved, without a
 // number. plan was made from seen and has nothing left to do.
-func newRecord(stack *spec.Stack, plan *Plan, seen *Observed, checks []CheckResult, f *Fingerprints) (Record, error) {
+func newRecord(stack *spec.Stack, plan *Plan, seen *Observed, checks []CheckResult, d Differ) (Record, error) {
+	f := d.Fingerprints
 	r := Record{Schema: recordSchema, Of: stack.Name, Target: TargetOf(stack, f), Source: stack.Commit}
 	for _, s := range stack.Services {
 		r.Services = append(r.Services, RecordedService{Key: s.Key, Spec: asRan(s.Spec, seen), DependsOn: s.DependsOn})
@@ -43,8 +44,46 @@ func newRecord(stack *spec.Stack, plan *Plan, seen *Observed, checks []CheckResu
 	for _, c := range stack.Settings.Checks {
 		r.Settings.Checks = append(r.Settings.Checks, withheld(stack.Name, c, redact, f))
 	}
-	_, err := r.digest()
-	return r, err
+	return r, d.Unchanged.digest(stack, &r)
+}
+
+// digest fills in the record's, which takes a while, unless it is that of the
+// same stack with the same images once more.
+func (u *Unchanged) digest(stack *spec.Stack, r *Record) error {
+	if u == nil {
+		_, err := r.digest()
+		return err
+	}
+	var images strings.Builder
+	for _, s := range r.Services {
+		if c := s.Spec.TaskTemplate.ContainerSpec; c != nil {
+			images.WriteString(c.Image + "\n")
+		}
+	}
+	u.mu.Lock()
+	last := u.digests[stack.Name]
+	u.mu.Unlock()
+	if last.stack == stack && last.images == images.String() {
+		r.Digest = last.digest
+		return nil
+	}
+	if _, err := r.digest(); err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.digests == nil {
+		u.digests = map[string]recordDigest{}
+	}
+	u.digests[stack.Name] = recordDigest{stack, images.String(), r.Digest}
+	return nil
+}
+
+// recordDigest is what a stack, as it was loaded and nobody changes it, gives
+// with such images.
+type recordDigest struct {
+	stack          *spec.Stack
+	images, digest string
 }
 
 // asRan is the spec with the image's digest that the Engine had pinned.

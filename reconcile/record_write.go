@@ -23,7 +23,6 @@ func (p *pass) keepRecord(ctx context.Context, seen *Observed) {
 	if len(p.out.Applied) > 0 {
 		seen = nil // it was before what has been written since
 	}
-	p.proved = time.Now().UTC().Truncate(time.Second)
 	dropped, err := p.upkeep(ctx, seen)
 	for err != nil && again.after(ctx, err) {
 		var more bool
@@ -53,15 +52,14 @@ func (p *pass) upkeep(ctx context.Context, seen *Observed) (dropped bool, err er
 			return false, fmt.Errorf("unfinished part %s: %w", c.Spec.Name, err)
 		}
 	}
-	r, err := newRecord(p.stack, plan, seen, p.out.Checks, p.Differ.Fingerprints)
+	r, err := newRecord(p.stack, plan, seen, p.out.Checks, p.Differ)
 	if err != nil {
 		return false, err
 	}
-	r.At = p.proved
 	spare := a.records
 	if len(spare) > 0 && spare[0].Same(r) {
-		if spare[0].At.Equal(r.At) { // written just now, and the answer was lost
-			p.kept(spare[0].Record)
+		if w := p.writing; w != nil && w.Number == spare[0].Number { // the answer was lost
+			p.kept(*w)
 		}
 	} else {
 		if err := p.write(ctx, a, r); err != nil {
@@ -105,7 +103,8 @@ func (p *pass) again(ctx context.Context) (*Plan, *Observed, error) {
 
 // write keeps r under the next number.
 func (p *pass) write(ctx context.Context, a *archive, r Record) error {
-	r.Number = a.next()
+	r.Number, r.At = a.next(), time.Now().UTC().Truncate(time.Second)
+	p.writing = &r
 	parts, err := r.encode(partSize)
 	if err != nil {
 		return err

@@ -206,3 +206,37 @@ func TestRecordsLeaveAlone(t *testing.T) {
 		}
 	})
 }
+
+// What a controller remembers of a stack hides nothing: another image under the
+// same tag is another record.
+func TestRecordOfMovedTag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := newFake(), pair()
+		r := proving(f)
+		r.Differ.Unchanged = &Unchanged{}
+		pin := func(digest string) {
+			edit(f, "app_back", func(s *swarm.ServiceSpec) {
+				s.TaskTemplate.ContainerSpec.Image = "back:1@sha256:" + strings.Repeat(digest, 64)
+			})
+		}
+		for _, step := range []struct {
+			digest   string
+			recorded bool
+		}{{"", true}, {"", false}, {"a", true}, {"a", false}, {"b", true}} {
+			if step.digest != "" {
+				pin(step.digest)
+			}
+			o := r.Pass(t.Context(), s)
+			if o.ExitCode() != ExitOK || (o.Recorded != nil) != step.recorded {
+				t.Fatalf("%+v: exit %d, %v, recorded %v", step, o.ExitCode(), o.Err, o.Recorded)
+			}
+		}
+		records, _ := Records(&f.seen, "app")
+		if got := records[0].Services[0].Spec.TaskTemplate.ContainerSpec.Image; !strings.HasSuffix(got, "bbb") {
+			t.Errorf("recorded %s", got)
+		}
+		if got := records[0].Since(records[1]); len(got) != 1 || got[0].Path != "services.back.image" {
+			t.Errorf("changed %v", got)
+		}
+	})
+}
