@@ -53,6 +53,17 @@ type ExportOptions struct {
 	Ignore []string
 	// Notes of the caller go to the top, with those of Export.
 	Notes []string
+	// Known is what no Swarm keeps, where somebody else does; nil: nobody.
+	Known *Known
+}
+
+// Known is what only a spec says.
+type Known struct {
+	About     string // where all of it is from, for the first line
+	Settings  Settings
+	DependsOn map[string]map[string]Condition // by service key
+	// Keys have the spec's own for full names, by section: secrets.
+	Keys map[string]map[string]string
 }
 
 // Exported is a spec and what belongs to it.
@@ -87,7 +98,9 @@ func Export(live Live, o ExportOptions) (*Exported, error) {
 	sections.object("volumes", x.volumeSection())
 	sections.object("configs", configs)
 	sections.object("secrets", x.secretSection())
-	if len(o.Ignore) > 0 {
+	if o.Known != nil {
+		sections.object("x-swarmward", x.settings(o.Known.Settings))
+	} else if len(o.Ignore) > 0 {
 		settings := newObject()
 		settings.put("ignore", &yaml.Node{Kind: yaml.SequenceNode, Content: texts(o.Ignore)})
 		sections.object("x-swarmward", settings)
@@ -119,8 +132,12 @@ func (x *exporting) note(format string, args ...any) {
 
 func (x *exporting) header() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# Stack %s, as it is in the Swarm. What Swarm does not keep is not here:\n", x.live.Name)
-	b.WriteString("# depends_on, the checks of x-swarmward, comments.\n")
+	if k := x.options.Known; k != nil {
+		fmt.Fprintf(&b, "# Stack %s, %s. The comments that its file had are not here.\n", x.live.Name, k.About)
+	} else {
+		fmt.Fprintf(&b, "# Stack %s, as it is in the Swarm. What Swarm does not keep is not here:\n", x.live.Name)
+		b.WriteString("# depends_on, the checks of x-swarmward, comments.\n")
+	}
 	comment := func(heading string, lines []string) {
 		if len(lines) == 0 {
 			return

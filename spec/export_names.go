@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -19,10 +20,15 @@ type names struct {
 	// bases are the names that objects have in their first revision, where
 	// theirs is another one.
 	bases map[string]string
+	own   map[string]string // keys that the spec is known to have
 }
 
-func newNames() names {
-	return names{keys: map[string]string{}, took: map[string]bool{}, bases: map[string]string{}}
+func (x *exporting) newNames(section string) names {
+	n := names{keys: map[string]string{}, took: map[string]bool{}, bases: map[string]string{}}
+	if k := x.options.Known; k != nil {
+		n.own = k.Keys[section]
+	}
+	return n
 }
 
 // add gives an object a key: its name without the stack's.
@@ -30,7 +36,7 @@ func (n names) add(stack, full, base string) {
 	if _, ok := n.keys[full]; ok {
 		return
 	}
-	short := strings.TrimPrefix(base, stack+"_")
+	short := cmp.Or(n.own[full], strings.TrimPrefix(base, stack+"_"))
 	key := short
 	for i := 2; n.took[key]; i++ {
 		key = fmt.Sprintf("%s-%d", short, i)
@@ -49,7 +55,7 @@ func (n names) sorted() []string {
 // gather names everything that the spec will speak of; what is the stack's own
 // comes first, so that it has the better keys.
 func (x *exporting) gather() {
-	x.networks, x.volumes = newNames(), newNames()
+	x.networks, x.volumes = x.newNames("networks"), x.newNames("volumes")
 	x.gatherMounts()
 	inUse := map[string]map[string]bool{"networks": {}, "secrets": {}, "configs": {}}
 	for _, s := range x.live.Services {
@@ -64,8 +70,8 @@ func (x *exporting) gather() {
 	for _, name := range ownFirst(inUse["networks"], foreign) {
 		x.networks.add(x.live.Name, name, name)
 	}
-	x.secrets = x.revised(inUse["secrets"], labelsOf(x.live.Secrets, func(s swarm.SecretSpec) swarm.Annotations { return s.Annotations }))
-	x.configs = x.revised(inUse["configs"], labelsOf(x.live.Configs, func(s swarm.ConfigSpec) swarm.Annotations { return s.Annotations }))
+	x.secrets = x.revised("secrets", inUse["secrets"], labelsOf(x.live.Secrets, func(s swarm.SecretSpec) swarm.Annotations { return s.Annotations }))
+	x.configs = x.revised("configs", inUse["configs"], labelsOf(x.live.Configs, func(s swarm.ConfigSpec) swarm.Annotations { return s.Annotations }))
 }
 
 type mention struct{ kind, name string }
@@ -112,7 +118,7 @@ func ownFirst(set map[string]bool, foreign func(string) bool) []string {
 
 // revised names secrets or configs: those in use and those of the stack, but
 // of each no revision that another one has replaced.
-func (x *exporting) revised(used map[string]bool, live map[string]map[string]string) names {
+func (x *exporting) revised(section string, used map[string]bool, live map[string]map[string]string) names {
 	type candidate struct {
 		name string
 		n    int
@@ -137,7 +143,7 @@ func (x *exporting) revised(used map[string]bool, live map[string]map[string]str
 	for name := range used {
 		wanted[name] = true
 	}
-	out := newNames()
+	out := x.newNames(section)
 	for _, name := range ownFirst(wanted, func(name string) bool { return bases[name] == "" }) {
 		base, ok := bases[name]
 		if !ok {

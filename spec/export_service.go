@@ -46,11 +46,25 @@ func (x *exporting) service(s swarm.ServiceSpec) *yaml.Node {
 	}
 	x.process(o, c)
 	o.pairs("labels", x.own(c.Labels))
+	o.object("depends_on", x.dependsOn(key))
 	o.object("deploy", x.deploy(key, s))
 	if s.TaskTemplate.ForceUpdate != 0 {
 		x.note("services.%s: was restarted with docker service update --force, which Swarm counts and no file says", key)
 	}
 	return &o.Node
+}
+
+// dependsOn is in no Swarm.
+func (x *exporting) dependsOn(key string) *object {
+	o := newObject()
+	if k := x.options.Known; k != nil {
+		for _, dep := range slices.Sorted(maps.Keys(k.DependsOn[key])) {
+			condition := newObject()
+			condition.text("condition", string(k.DependsOn[key][dep]))
+			o.put(dep, condition.flow())
+		}
+	}
+	return o
 }
 
 // process are the lesser properties of a container.

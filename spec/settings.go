@@ -63,8 +63,12 @@ func (d *decoder) checks(s *setting, path string) []Check {
 	return out
 }
 
+// usualCheck has what holds where a check says nothing else.
+var usualCheck = Check{Timeout: 5 * time.Second, Interval: 30 * time.Second, Grace: 30 * time.Second, Retries: 1}
+
 func (d *decoder) check(name string, s *setting, path string) Check {
-	c := Check{Name: name, Timeout: 5 * time.Second, Interval: 30 * time.Second, Grace: 30 * time.Second, Retries: 1}
+	c := usualCheck
+	c.Name = name
 	d.mapping(s, path, fields{
 		"timeout":    d.duration(&c.Timeout),
 		"interval":   d.duration(&c.Interval),

@@ -24,6 +24,7 @@ type export struct {
 	dir     string
 	write   string
 	force   bool
+	record  int
 }
 
 func (a *app) exportCmd() *cobra.Command {
@@ -38,7 +39,10 @@ Swarm gives no secret back. With --secrets external the spec uses those that
 are there; with --secrets environment it takes their contents from variables,
 which it lists. A spec has no words for some of what can be done by hand: that
 is told, and left as it is by x-swarmward.ignore. depends_on and checks are not
-in a Swarm; add them.`,
+in a Swarm; add them.
+
+With --revision N it writes what a record of the history has, with depends_on and
+checks.`,
 		Args:              oneStack,
 		ValidArgsFunction: completeStacks,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.export(cmd.Context(), args[0], x) },
@@ -48,6 +52,7 @@ in a Swarm; add them.`,
 	f.BoolVar(&x.pin, "pin", false, "keep the digests that images were resolved to")
 	f.StringVar(&x.dir, "dir", "", "`DIR` for the contents of configs that are long or no text (default: all in the spec)")
 	f.StringVarP(&x.write, "write", "w", "", "`FILE` to write, instead of stdout")
+	f.IntVar(&x.record, "revision", 0, "write record `N` of swarmward history instead of what is live")
 	f.BoolVar(&x.force, "force", false, "overwrite files that exist")
 	return cmd
 }
@@ -88,9 +93,6 @@ func (a *app) export(ctx context.Context, stack string, x export) error {
 	if err != nil {
 		return err
 	}
-	if len(live.Services) == 0 {
-		return noStack(ctx, e, stack)
-	}
 	o := spec.ExportOptions{Pin: x.pin, Secrets: spec.SecretsFrom(x.secrets)}
 	if x.dir != "" {
 		if o.Dir, err = x.relativeDir(); err != nil {
@@ -98,7 +100,13 @@ func (a *app) export(ctx context.Context, stack string, x export) error {
 		}
 	}
 	var invalid *spec.Invalid
-	if err := settle(ctx, e, live, &o); err != nil && !errors.As(err, &invalid) {
+	if x.record != 0 {
+		if live, o.Known, err = a.recorded(ctx, e, live, x.record); err != nil {
+			return err
+		}
+	} else if len(live.Services) == 0 {
+		return noStack(ctx, e, stack)
+	} else if err := settle(ctx, e, live, &o); err != nil && !errors.As(err, &invalid) {
 		return err
 	}
 	out, err := spec.Export(live, o)

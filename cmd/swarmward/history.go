@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/swarmward/swarmward/reconcile"
+	"github.com/swarmward/swarmward/reconcile/engine"
 	"github.com/swarmward/swarmward/reconcile/render"
 	"github.com/swarmward/swarmward/spec"
 )
@@ -134,6 +135,20 @@ func (c *controller) records(ctx context.Context, name string) (any, error) {
 		errs = append(errs, errors.New(u.String()))
 	}
 	return render.Records(records), errors.Join(errs...)
+}
+
+// recorded is a record as what there is to export.
+func (a *app) recorded(ctx context.Context, e *engine.Engine, now spec.Live, n int) (spec.Live, *spec.Known, error) {
+	seen, err := e.Observe(ctx, &spec.Stack{Name: now.Name})
+	if err != nil {
+		return now, nil, err
+	}
+	records, unreadable := reconcile.Records(seen, now.Name)
+	r, err := reconcile.FindRecord(now.Name, n, records, unreadable)
+	if err != nil {
+		return now, nil, err
+	}
+	return r.Live(now)
 }
 
 // planAgainst shows what would change if the record with that number were
