@@ -102,7 +102,7 @@ func (r *Reconciler) recall(stack *spec.Stack, plan *Plan, seen *Observed) (reca
 	}
 	if k.newest = same(k.records[0].Target); !k.newest && plan != nil {
 		// Another commit may say the same.
-		is, err := newRecord(stack, plan, seen, nil, r.Differ.Fingerprints)
+		is, err := newRecord(stack, plan, seen, nil, r.Differ)
 		k.newest = err == nil && is.Same(k.records[0])
 	}
 	return k, nil
