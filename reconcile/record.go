@@ -27,6 +27,7 @@ type Record struct {
 	Digest string `json:"digest"`
 
 	RecordedSpec `json:"-"`
+	packed       []byte // what it is kept in, where RecordedSpec has not been read
 }
 
 // RecordedSpec is what the record says beside which objects there were. It is

@@ -81,6 +81,16 @@ func partName(stack string, number, part, total int) string {
 	return keptName(stack, fmt.Sprintf("%d.%d", number, part))
 }
 
+// whole is the record with its specs and settings.
+func (r Record) whole() (Record, error) {
+	if r.packed == nil {
+		return r, nil
+	}
+	err := readRest(r.packed, &r)
+	r.packed = nil
+	return r, err
+}
+
 // readHead reads a record without its specs and settings, and readRest those.
 func readHead(data []byte) (Record, error) {
 	r, _, err := openRecord(data)

@@ -21,6 +21,10 @@ func (r Record) Stack(current *spec.Stack, seen *Observed, f *Fingerprints) (*sp
 	if current == nil {
 		current = &spec.Stack{}
 	}
+	r, err := r.whole()
+	if err != nil {
+		return nil, fmt.Errorf("record %d: %w", r.Number, err)
+	}
 	b := &recalling{record: r, current: current, seen: seen, prints: f}
 	b.allSame = r.Target.Secrets != "" && current.Name == r.Of && TargetOf(current, f).Secrets == r.Target.Secrets
 	out := &spec.Stack{

@@ -32,14 +32,24 @@ func Records(seen *Observed, stack string) ([]Record, []Unreadable) {
 	a := openArchive(seen, stack)
 	out := make([]Record, 0, len(a.records))
 	for _, k := range a.records {
-		r := k.Record
-		if err := readRest(k.data, &r); err != nil {
+		r, err := k.whole()
+		if err != nil {
 			a.lost(k.Number, k.objects, damaged(k.objects, err.Error()))
 			continue
 		}
 		out = append(out, r)
 	}
 	return out, a.unreadable
+}
+
+// headRecords are the records without the specs and settings, which take long to
+// read and are read when one of them becomes a stack.
+func headRecords(seen *Observed, stack string) []Record {
+	var out []Record
+	for _, k := range openArchive(seen, stack).records {
+		out = append(out, k.Record)
+	}
+	return out
 }
 
 // archive is what the Swarm has under the names of a stack's records.
@@ -55,7 +65,6 @@ type archive struct {
 type filed struct {
 	Record
 	objects []swarm.Config // first part first
-	data    []byte
 }
 
 func openArchive(seen *Observed, stack string) *archive {
@@ -158,7 +167,7 @@ func (a *archive) join(stack string, n, total int, parts map[int]swarm.Config) {
 		a.unfinished = append(a.unfinished, all...)
 		return
 	}
-	k := filed{objects: all, data: data}
+	k := filed{objects: all}
 	sum := sha256.Sum256(data)
 	var err error
 	if k.Record, err = readHead(data); len(missing) == 0 {
@@ -177,6 +186,7 @@ func (a *archive) join(stack string, n, total int, parts map[int]swarm.Config) {
 		a.lost(n, all, damaged(all, missing...))
 		return
 	}
+	k.packed = data
 	a.records = append(a.records, k)
 }
 

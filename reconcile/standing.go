@@ -88,7 +88,7 @@ func (r *Reconciler) recall(stack *spec.Stack, plan *Plan, seen *Observed) (reca
 		return recall{}, err
 	}
 	k := recall{memory: m}
-	k.records, _ = Records(seen, stack.Name)
+	k.records = headRecords(seen, stack.Name)
 	same := func(t Target) bool {
 		if stack.Partial != nil { // has not all secrets
 			return t.Revision == stack.Revision
