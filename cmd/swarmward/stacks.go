@@ -50,6 +50,9 @@ func (s *stacks) begin(ctx context.Context) (usable []*spec.Stack, err error) {
 	if checkout == nil {
 		return nil, err
 	}
+	if len(checkout.Inputs) == 0 {
+		return nil, errors.New("the source of the specs holds none: put a *.yaml file into it for each stack")
+	}
 	s.note(checkout, err)
 	s.hold(checkout)
 	var errs []error

@@ -15,7 +15,7 @@ type Poll struct {
 
 // Run until ctx ends.
 func (p Poll) Run(ctx context.Context, nudges <-chan struct{}) {
-	for {
+	for ctx.Err() == nil {
 		var due <-chan time.Time
 		if p.Every > 0 {
 			due = time.After(p.Every - rand.N(p.Every/10+1))
