@@ -214,3 +214,45 @@ func TestLoaderGivesTheCommitOfNow(t *testing.T) {
 		}
 	}
 }
+
+// What is to be watched is known after a load that failed, too.
+func TestInputsOfABrokenSpec(t *testing.T) {
+	dir := t.TempDir()
+	main, env, part := filepath.Join(dir, "spec.yaml"), filepath.Join(dir, ".env"), filepath.Join(dir, "part.yaml")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := spec.Options{Files: []string{main}}
+	var l spec.Loader
+	if _, err := l.Load(t.Context(), o); err == nil {
+		t.Fatal("a file that is not there was loaded")
+	}
+	if diff := cmp.Diff([]string{main}, l.Inputs()); diff != "" || !l.Stale(o) {
+		t.Errorf("of a file that is not there (-want +got):\n%s", diff)
+	}
+	write(part, "services: {web: {image: nginx}}\n")
+	write(main, "name: a\ninclude: [part.yaml]\n")
+	for range 2 { // the first one tells what there is to hash
+		if _, err := l.Load(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := []string{env, env + ".age", part, main}
+	if diff := cmp.Diff(whole, l.Inputs()); diff != "" || l.Stale(o) {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	write(env, "A=1\n")
+	if !l.Stale(o) {
+		t.Error("a file that was looked for in vain has come, and nothing would be loaded anew")
+	}
+	write(part, "services: [\n")
+	if _, err := l.Load(t.Context(), o); err == nil {
+		t.Fatal("a broken file was loaded")
+	}
+	if diff := cmp.Diff(whole, l.Inputs()); diff != "" {
+		t.Errorf("after it broke (-want +got):\n%s", diff)
+	}
+}
