@@ -52,7 +52,10 @@ race: ## the tests of packages without an Engine, under the race detector
 bench: ## load, lower and diff at 10, 100, 1000 services, and a table beside docker stack deploy
 	@.ci/tools
 	go test -run '^$$' -bench . -benchmem ./spec ./reconcile
-	go test -run '^$$' -bench StackDeploy -benchtime 1x -timeout 2h ./cmd/swarmward
+	go test -run '^$$' -bench 'StackDeploy|Controller' -benchtime 1x -timeout 2h ./cmd/swarmward
+
+soak: ## a controller that is given no rest, for half an hour
+	SWARMWARD_SOAK=$${SWARMWARD_SOAK:-30m} go test -count=1 -v -run '^TestSoak$$' -timeout 3h ./cmd/swarmward
 
 lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

@@ -97,6 +97,7 @@ func (c *controller) run(ctx context.Context) error {
 // loop of one stack.
 func (c *controller) loop(m reconcile.Member) *reconcile.Loop {
 	r := *c.domain
+	r.Parallel = writesEach(c.stacks.count())
 	r.Journal = &reconcile.Journal{}
 	r.Report = func(e reconcile.Event) {
 		c.log.Debug(string(e.Phase)+": "+e.State, "subject", e.Subject, "message", e.Message)
@@ -125,3 +126,7 @@ func (c *controller) loop(m reconcile.Member) *reconcile.Loop {
 		},
 	}
 }
+
+// writesEach is how many writes at a time a stack of so many has, so that all
+// together are no flood.
+func writesEach(stacks int) int { return max(2, min(8, 64/max(1, stacks))) }
