@@ -33,14 +33,16 @@ type controlled struct {
 	gate   *gate
 	binary string
 	debug  string // where it serves its profiles
+
+	replicas int // of each service
 	cmd    *exec.Cmd
 	log    *logged
 }
 
 // control so many stacks of so many services each.
-func control(tb testing.TB, stacks, services int) *controlled {
+func control(tb testing.TB, stacks, services, replicas int) *controlled {
 	tb.Helper()
-	c := &controlled{TB: tb, sim: swarmlab.StartSim(tb), dir: tb.TempDir(), binary: builtBinary(tb), log: &logged{}}
+	c := &controlled{TB: tb, replicas: replicas, sim: swarmlab.StartSim(tb), dir: tb.TempDir(), binary: builtBinary(tb), log: &logged{}}
 	c.api = c.sim.Client(tb)
 	c.gate = openGate(tb, strings.TrimPrefix(c.sim.Host, "unix://"))
 	for i := range stacks {
@@ -62,8 +64,8 @@ func (c *controlled) write(stack, services, round int) {
     environment: {ROUND: "%d"}
     networks: [front]
     configs: [conf]
-    deploy: {update_config: {parallelism: 0, monitor: 50ms}}
-`, i, round)
+    deploy: {replicas: %d, update_config: {parallelism: 0, monitor: 50ms}}
+`, i, round, c.replicas)
 	}
 	path := filepath.Join(c.dir, stackName(stack)+".yaml")
 	if err := os.WriteFile(path+"~", []byte(text.String()), 0o600); err != nil {

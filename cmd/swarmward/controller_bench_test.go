@@ -6,25 +6,30 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// BenchmarkController measures a controller of many stacks, each with a running
-// task for each service, and prints a table in Markdown. It asserts nothing. The
-// environment sets SWARMWARD_BENCH_STACKS, of ten services each, and for how
-// long it is left alone, SWARMWARD_BENCH_IDLE.
+// BenchmarkController measures a controller of many stacks, and prints a table
+// in Markdown. It asserts nothing. The environment sets SWARMWARD_BENCH_STACKS,
+// of ten services each, SWARMWARD_BENCH_REPLICAS, and for how long the
+// controller is left alone, SWARMWARD_BENCH_IDLE.
 func BenchmarkController(b *testing.B) {
 	stacks := sizes(b, "SWARMWARD_BENCH_STACKS", "100")[0]
+	replicas, err := strconv.Atoi(cmp.Or(os.Getenv("SWARMWARD_BENCH_REPLICAS"), "0"))
+	if err != nil {
+		b.Fatal(err)
+	}
 	const services = 10
 	idle, err := time.ParseDuration(cmp.Or(os.Getenv("SWARMWARD_BENCH_IDLE"), "3m"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	for range b.N {
-		c := control(b, stacks, services)
+		c := control(b, stacks, services, replicas)
 		c.start()
 		began := time.Now()
 		c.quiet(2 * stacks) // the second pass of each writes nothing

@@ -31,7 +31,7 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("SWARMWARD_SOAK_SEED=%d", seed)
-	s := &soak{controlled: control(t, soakStacks, soakServices), rand: rand.New(rand.NewPCG(seed, 0))}
+	s := &soak{controlled: control(t, soakStacks, soakServices, 1), rand: rand.New(rand.NewPCG(seed, 0))}
 	s.start()
 	s.settled()
 	for range 20 { // warm up: each kind of trouble has been met
