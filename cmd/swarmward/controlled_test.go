@@ -35,8 +35,8 @@ type controlled struct {
 	debug  string // where it serves its profiles
 
 	replicas int // of each service
-	cmd    *exec.Cmd
-	log    *logged
+	cmd      *exec.Cmd
+	log      *logged
 }
 
 // control so many stacks of so many services each.
