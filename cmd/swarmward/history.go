@@ -35,84 +35,66 @@ secrets and configs that were used, never a secret's content.
 		RunE: func(cmd *cobra.Command, args []string) error { return a.history(cmd, args) },
 	}
 	cmd.AddCommand(&cobra.Command{
-		Use:   "show N",
+		Use:   "show [STACK] N",
 		Short: "Show one record: what it was, what it changed, what proved it",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return a.showRecord(cmd, args[0]) },
+		Args:  cobra.RangeArgs(1, 2),
+		RunE:  func(cmd *cobra.Command, args []string) error { return a.showRecord(cmd, args) },
 	})
 	return cmd
 }
 
-// remembered is the stack that is named, by an argument or --stack, or the one of
-// the spec, with its spec where that is at hand.
-func (a *app) remembered(cmd *cobra.Command, args []string) (string, *spec.Stack, error) {
-	name := a.stack
-	if len(args) > 0 {
-		name = args[0]
-	}
-	stacks, err := a.stacks(cmd.Context())
-	i := slices.IndexFunc(stacks, func(s *spec.Stack) bool { return s.Name == name })
-	switch {
-	case name != "" && i >= 0:
-		return name, stacks[i], nil
-	case name != "":
-		return name, nil, nil
-	case err != nil:
-		return "", nil, fmt.Errorf("%w\nwithout its spec, name the stack: swarmward %s --stack STACK", err, cmd.Name())
-	case len(stacks) != 1:
-		return "", nil, fmt.Errorf("-f names %d stacks; say which one: --stack STACK", len(stacks))
-	}
-	return stacks[0].Name, stacks[0], nil
-}
-
 // records of a stack. One that is neither in the Swarm nor in a spec is a mistake.
-func (a *app) records(ctx context.Context, name string, known bool) ([]reconcile.Record, []reconcile.Unreadable, error) {
+func (a *app) records(ctx context.Context, x subject) ([]reconcile.Record, []reconcile.Unreadable, error) {
 	r, e, err := a.reconciler("text")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer e.Close()
-	seen, err := r.Observe(ctx, &spec.Stack{Name: name})
+	seen, err := r.Observe(ctx, &spec.Stack{Name: x.name})
 	if err != nil {
 		return nil, nil, err
 	}
-	records, unreadable := reconcile.Records(seen, name)
-	if len(records)+len(unreadable)+len(seen.Services) == 0 && !known {
-		return nil, nil, noStack(ctx, e, name)
+	records, unreadable := reconcile.Records(seen, x.name)
+	if len(records)+len(unreadable)+len(seen.Services) == 0 && x.spec == nil {
+		return nil, nil, noStack(ctx, e, x.name)
 	}
 	return records, unreadable, nil
 }
 
 func (a *app) history(cmd *cobra.Command, args []string) error {
-	name, stack, err := a.remembered(cmd, args)
+	x, err := a.oneSubject(cmd, firstArg(args))
 	if err != nil {
 		return err
 	}
-	records, unreadable, err := a.records(cmd.Context(), name, stack != nil)
+	records, unreadable, err := a.records(cmd.Context(), x)
 	if err != nil {
 		return err
 	}
 	if a.output == "json" {
-		return render.HistoryJSON(a.out, name, records, unreadable)
+		return render.HistoryJSON(a.out, x.name, records, unreadable)
 	}
-	a.text().History(a.out, name, records, unreadable)
+	a.text().History(a.out, x.name, records, unreadable)
 	return nil
 }
 
-func (a *app) showRecord(cmd *cobra.Command, number string) error {
+func (a *app) showRecord(cmd *cobra.Command, args []string) error {
+	number, name := args[len(args)-1], ""
+	if len(args) == 2 {
+		name = args[0]
+	}
 	n, err := strconv.Atoi(number)
 	if err != nil {
 		return fmt.Errorf("history show %s: give the number of a record; swarmward history lists them", number)
 	}
-	name, stack, err := a.remembered(cmd, nil)
+	x, err := a.oneSubject(cmd, name)
 	if err != nil {
 		return err
 	}
-	records, unreadable, err := a.records(cmd.Context(), name, stack != nil)
+	records, unreadable, err := a.records(cmd.Context(), x)
 	if err != nil {
 		return err
 	}
-	if _, err := reconcile.FindRecord(name, n, records, unreadable); err != nil {
+	if _, err := reconcile.FindRecord(x.name, n, records, unreadable); err != nil {
 		return err
 	}
 	i := slices.IndexFunc(records, func(r reconcile.Record) bool { return r.Number == n })
@@ -154,7 +136,7 @@ func (a *app) recorded(ctx context.Context, e *engine.Engine, now spec.Live, n i
 // planAgainst shows what would change if the record with that number were
 // applied.
 func (a *app) planAgainst(cmd *cobra.Command, n int) error {
-	name, current, err := a.remembered(cmd, nil)
+	x, err := a.oneSubject(cmd, "")
 	if err != nil {
 		return err
 	}
@@ -163,16 +145,16 @@ func (a *app) planAgainst(cmd *cobra.Command, n int) error {
 		return err
 	}
 	defer e.Close()
-	seen, err := r.Observe(cmd.Context(), &spec.Stack{Name: name})
+	seen, err := r.Observe(cmd.Context(), &spec.Stack{Name: x.name})
 	if err != nil {
 		return err
 	}
-	records, unreadable := reconcile.Records(seen, name)
-	record, err := reconcile.FindRecord(name, n, records, unreadable)
+	records, unreadable := reconcile.Records(seen, x.name)
+	record, err := reconcile.FindRecord(x.name, n, records, unreadable)
 	if err != nil {
 		return err
 	}
-	stack, err := record.Stack(current, seen, r.Differ.Fingerprints)
+	stack, err := record.Stack(x.spec, seen, r.Differ.Fingerprints)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (a *app) subjects(cmd *cobra.Command, name string) ([]subject, error) {
 	}
 	if name == "" {
 		if err != nil {
-			return nil, fmt.Errorf("%w\nwithout its spec, name the stack: swarmward %s STACK", err, cmd.Name())
+			return nil, fmt.Errorf("%w\nwithout its spec, name the stack: %s --stack NAME", err, cmd.CommandPath())
 		}
 		var out []subject
 		for _, s := range stacks {
@@ -64,8 +64,11 @@ func (a *app) oneSubject(cmd *cobra.Command, name string) (subject, error) {
 	if err != nil {
 		return subject{}, err
 	}
+	if i := slices.IndexFunc(all, func(x subject) bool { return x.name == a.stack }); i >= 0 {
+		return all[i], nil
+	}
 	if len(all) != 1 {
-		return subject{}, fmt.Errorf("-f names %d stacks; say which one: swarmward %s STACK", len(all), cmd.Name())
+		return subject{}, fmt.Errorf("-f names %d stacks; say which one: %s --stack NAME", len(all), cmd.CommandPath())
 	}
 	return all[0], nil
 }
