@@ -32,8 +32,6 @@ func sample() *reconcile.Plan {
 			Fields: []reconcile.FieldChange{{Path: "configs.redis_conf.content",
 				Old: new("dir /data\nappendonly yes\nappendfsync everysec\nmaxmemory 320mb\nmaxmemory-policy noeviction\n"),
 				New: new("dir /data\nappendonly yes\nappendfsync everysec\nmaxmemory 352mb\nmaxmemory-policy noeviction\n")}}},
-		{Kind: reconcile.KindConfig, Name: "redis_conf", Object: "whatrack_redis_conf", Action: reconcile.ActionRemove, AfterChecks: true,
-			Cause: "replaced by whatrack_redis_conf.r2; removed once the checks have passed"},
 		{Kind: reconcile.KindService, Name: "centrifugo", Object: "whatrack_centrifugo", Action: reconcile.ActionUpdate, Cause: "changed by hand",
 			Notes: []string{"scales from 2 to 1: 1 task stops"}, Fields: []reconcile.FieldChange{
 				{Path: `services.centrifugo.deploy.labels."traefik.enable"`, Old: new("false"), New: new("true")},
@@ -51,7 +49,7 @@ func TestReadmeSamples(t *testing.T) {
 	var out, doc bytes.Buffer
 	Text{}.Plan(&out, sample())
 	one := sample()
-	one.Changes, one.Unchanged = one.Changes[3:], 10
+	one.Changes, one.Unchanged = one.Changes[2:], 10
 	one.Changes[0].Fields = one.Changes[0].Fields[1:]
 	if err := PlanJSON(&doc, one); err != nil {
 		t.Fatal(err)
