@@ -135,12 +135,13 @@ func (t Text) History(w io.Writer, stack string, records []reconcile.Record, unr
 		}
 		number := fmt.Sprint(r.Number)
 		width = max(width, len(number))
-		head := fmt.Sprintf("  %-*s  %s  %-7s  ", width, number, r.At.Local().Format(minute), short(r.Revision))
-		margin := strings.Repeat(" ", width+4)
-		t.paragraph(w, head, strings.Repeat(" ", utf8.RuneCountInString(head)), "", summary(records, i))
+		head := r.At.Local().Format(minute) + "  " + short(r.Revision)
 		if r.Source != nil {
-			t.paragraph(w, margin, margin, dim, author(r.Source)+": "+r.Source.Subject)
+			head += "  " + author(r.Source) + ": " + r.Source.Subject
 		}
+		margin := strings.Repeat(" ", width+4)
+		t.paragraph(w, fmt.Sprintf("  %-*s  ", width, number), margin, bold, head)
+		t.paragraph(w, margin, margin, "", summary(records, i))
 		t.paragraph(w, margin, margin, dim, proof(r))
 	}
 	if len(unreadable) > 0 {
