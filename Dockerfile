@@ -12,13 +12,16 @@ COPY reconcile reconcile
 COPY spec spec
 ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /swarmward ./cmd/swarmward
+# Where what is fetched from git is kept, by whichever user.
+RUN mkdir -p /files/var/cache && mkdir -m 1777 /files/var/cache/swarmward
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /swarmward /swarmward
+COPY --from=build /files/ /
 # The Docker socket belongs to root. Run it as another user where a group or a
 # socket proxy allows that.
-ENV SWARMWARD_LISTEN=:8080
+ENV SWARMWARD_LISTEN=:8080 SWARMWARD_GIT_CACHE=/var/cache/swarmward
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["/swarmward", "health"]
 ENTRYPOINT ["/swarmward"]
