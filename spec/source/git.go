@@ -38,6 +38,8 @@ type Git struct {
 	turn  chan struct{} // holds one token; who has it may use what follows
 	cache *gitCache
 	last  *Checkout
+	// refused has what may not be used (yet), and would be fetched again.
+	refused *gitStore
 }
 
 // GitAccess is how the server is reached. Files are read at every Get, so that
@@ -56,7 +58,7 @@ const (
 
 // NewGit is a Git that is ready for Get.
 func NewGit(g Git) *Git {
-	g.turn, g.last = make(chan struct{}, 1), nil
+	g.turn, g.last, g.refused = make(chan struct{}, 1), nil, nil
 	g.turn <- struct{}{}
 	g.MaxSize = cmp.Or(g.MaxSize, gitMaxSize)
 	g.Timeout = cmp.Or(g.Timeout, gitTimeout)
@@ -116,9 +118,10 @@ func (g *Git) get(ctx context.Context) (*Checkout, error) {
 	}
 	next, err := g.accept(store, target, time.Now())
 	if err != nil {
-		g.cache.drop(store)
+		g.refused = store
 		return nil, err
 	}
+	g.refused = nil
 	if err := g.cache.keep(store, target, next.Seen); err != nil {
 		return nil, err
 	}
@@ -159,8 +162,10 @@ func (g *Git) target(ctx context.Context, remote remote) (gitTarget, error) {
 // fetch makes sure that a store has all of the target.
 func (g *Git) fetch(ctx context.Context, remote remote, target gitTarget) (*gitStore, error) {
 	store, have := g.cache.current()
-	if store != nil && store.whole(target.hash()) {
-		return store, nil
+	for _, s := range []*gitStore{store, g.refused} {
+		if s != nil && s.whole(target.hash()) {
+			return s, nil
+		}
 	}
 	var tooLarge *tooLargeError
 	if store != nil && !g.cache.bloated() {

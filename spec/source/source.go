@@ -1,4 +1,6 @@
-// Package source finds the files of the specs that a command is given.
+// Package source is where specs come from: files and folders, or a commit of a
+// git repository, which it fetches, keeps, and takes only from those who may
+// deploy.
 package source
 
 import (

@@ -406,3 +406,31 @@ func TestVerifyCheck(t *testing.T) {
 		}
 	}
 }
+
+// What is refused is not fetched again at every look, and taken as soon as its
+// signer is allowed.
+func TestRefusedIsKept(t *testing.T) {
+	ann := sshSigner(t)
+	allowed := file(t, "allowed_signers", "bob@example.com "+sshSigner(t).public)
+	o := newOrigin(t)
+	o.signs(ann)
+	o.put(Default, webSpec)
+	id := o.commit("Signed", "-S")
+	o.git("push", "-q", "origin", "HEAD:main")
+	g := local(t, o, Git{Verify: GitVerify{What: "head", AllowedSigners: allowed}})
+	stays(t, g, nil, "not allowed")
+	objects := filepath.Join(o.bare, "objects")
+	if err := os.Rename(objects, objects+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(objects, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stays(t, g, nil, "not allowed")
+	if err := os.WriteFile(allowed, []byte("ann@example.com "+ann.public), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := get(t, g); c.Commit.ID != id || content(t, c, Default) != webSpec {
+		t.Errorf("commit %+v", c.Commit)
+	}
+}
