@@ -37,15 +37,21 @@ func newEnvironment(pairs []string) environment {
 
 // sealedVariables are those that stand in encrypted env files.
 type sealedVariables struct {
-	names  map[string]bool
+	byName map[string]string
 	values map[string]bool // those that sound secret
 	files  [][]byte        // as they are, encrypted
 	unread bool            // some are not known
 }
 
 func (s *sealedVariables) add(name, value string) {
-	s.names[name] = true
+	s.byName[name] = value
 	s.hide(name, value)
+}
+
+// has says whether a variable has the value that it has in an encrypted file.
+func (s *sealedVariables) has(name, value string) bool {
+	v, ok := s.byName[name]
+	return ok && v == value
 }
 
 func (s *sealedVariables) hide(name, value string) {
@@ -67,7 +73,7 @@ func (s *sealedVariables) sensitive() []Sensitive {
 // file that was written for docker stack deploy, which knows no .env.
 func (l *loading) environment() (environment, error) {
 	env := newEnvironment(l.options.Environ)
-	l.sealed.names, l.sealed.values = map[string]bool{}, map[string]bool{}
+	l.sealed.byName, l.sealed.values = map[string]string{}, map[string]bool{}
 	fromFiles := environment{}
 	for _, file := range l.options.EnvFiles {
 		data, err := os.ReadFile(file)

@@ -274,8 +274,9 @@ func (l *loading) hash(m *model) string {
 	}
 	secret := l.secretValues()
 	for _, name := range slices.Sorted(maps.Keys(l.variables.used)) {
-		if _, ok := secret[name]; !ok && name != projectName && !l.sealed.names[name] {
-			part("variable "+name, []byte(l.variables.used[name]))
+		value := l.variables.used[name]
+		if _, ok := secret[name]; !ok && name != projectName && !l.sealed.has(name, value) {
+			part("variable "+name, []byte(value))
 		}
 	}
 	for _, data := range l.sealed.files {

@@ -130,8 +130,8 @@ func TestSealedHash(t *testing.T) {
 	t.Chdir(t.TempDir())
 	id, to := identity(t)
 	sealAll(t, to)
-	hash := func() string {
-		s, err := spec.Load(t.Context(), spec.Options{Files: []string{"spec.yaml"}, Identities: []string{id}})
+	hash := func(environ ...string) string {
+		s, err := spec.Load(t.Context(), spec.Options{Files: []string{"spec.yaml"}, Identities: []string{id}, Environ: environ})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,6 +140,9 @@ func TestSealedHash(t *testing.T) {
 	first := hash()
 	if again := hash(); again != first {
 		t.Errorf("%s became %s for nothing", first, again)
+	}
+	if a, b := hash("TAG=8"), hash("TAG=9"); a == first || a == b {
+		t.Error("a variable that wins over the encrypted file is not in the hash")
 	}
 	seal(t, "redis_password", "other", false, to)
 	if again := hash(); again != first {

@@ -91,6 +91,11 @@ func TestGitCacheIsBounded(t *testing.T) {
 	o.push(Default, webSpec)
 	g := local(t, o, Git{})
 	first := get(t, g)
+	size := g.cache.state.Size
+	o.push(Default, webSpec+"# 1\n")
+	if get(t, g); size == 0 || g.cache.state.Size != size {
+		t.Errorf("the size of the new store was %d and is said to be %d", size, g.cache.state.Size)
+	}
 	data, err := os.ReadFile(filepath.Join(g.cache.dir, "state.json"))
 	if err != nil {
 		t.Fatal(err)
