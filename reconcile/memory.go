@@ -80,10 +80,13 @@ type Attempt struct {
 	Undecided bool `json:"undecided,omitempty"`
 }
 
-// Target identifies what a pass is to reach: the spec's revision, and a salted
-// fingerprint of all secrets' contents together, which the revision leaves out.
+// Target identifies what a pass is to reach: what the spec says, and a salted
+// fingerprint of all secrets' contents together, which that leaves out. People
+// know it by the revision; where that is a commit, Hash tells those that say the
+// same from others.
 type Target struct {
 	Revision string `json:"revision"`
+	Hash     string `json:"hash,omitempty"` // empty: it is the revision
 	Secrets  string `json:"secretsPrint,omitempty"`
 }
 

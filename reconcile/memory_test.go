@@ -13,8 +13,8 @@ func TestMemoryComesBack(t *testing.T) {
 	at := time.Date(2026, 11, 25, 1, 2, 3, 0, time.UTC)
 	m := Memory{
 		Suspended: &Suspension{By: "ana", Why: "moving a disk", At: at},
-		Held:      &Hold{Target: Target{"4f2c1ab", "f"}, Why: "check redis failed", Since: at, Record: 3},
-		Attempt:   &Attempt{Target: Target{"4f2c1ab", ""}, Since: at},
+		Held:      &Hold{Target: Target{Revision: "4f2c1ab", Secrets: "f"}, Why: "check redis failed", Since: at, Record: 3},
+		Attempt:   &Attempt{Target: Target{Revision: "4f2c1ab", Secrets: ""}, Since: at},
 	}
 	made := m.Write("web").(CreateConfig).Spec
 	live := swarm.Config{ID: "id", Meta: swarm.Meta{Version: swarm.Version{Index: 7}}, Spec: made}

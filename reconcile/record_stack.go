@@ -28,7 +28,7 @@ func (r Record) Stack(current *spec.Stack, seen *Observed, f *Fingerprints) (*sp
 	b := &recalling{record: r, current: current, seen: seen, prints: f}
 	b.allSame = r.Target.Secrets != "" && current.Name == r.Of && TargetOf(current, f).Secrets == r.Target.Secrets
 	out := &spec.Stack{
-		Name: r.Of, Revision: r.Revision, Commit: r.Source, SecretsPrint: r.Target.Secrets, Files: current.Files,
+		Name: r.Of, Revision: r.Revision, Hash: r.hash(), Commit: r.Source, SecretsPrint: r.Target.Secrets, Files: current.Files,
 		Networks: r.Networks, Volumes: r.Volumes, Settings: r.Settings,
 	}
 	for _, s := range r.Services {

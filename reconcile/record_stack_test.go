@@ -68,7 +68,7 @@ func TestBackToARecord(t *testing.T) {
 		if o.Recorded == nil || o.Recorded.Number != 3 || len(o.Recorded.Since(records[1])) > 0 || o.Recorded.Revision != "r1" {
 			t.Errorf("recorded %+v", o.Recorded)
 		}
-		if !(Target{"r1", records[1].Target.Secrets}).Same(back, &prints) || !o.Recorded.Target.Same(pair(), &prints) || o.Recorded.Target.Same(secondSpec(), &prints) {
+		if !(Target{Revision: "r1", Secrets: records[1].Target.Secrets}).Same(back, &prints) || !o.Recorded.Target.Same(pair(), &prints) || o.Recorded.Target.Same(secondSpec(), &prints) {
 			t.Error("the target is not that of the spec that was recorded")
 		}
 		f.writes, f.kept = nil, nil

@@ -44,14 +44,14 @@ func (r *Reconciler) Return(ctx context.Context, name string, current *spec.Stac
 	}
 	switch own := out.Record.Target; {
 	case current != nil:
-		if t := TargetOf(current, r.Differ.Fingerprints); t != own {
+		if t := TargetOf(current, r.Differ.Fingerprints); !t.Is(own) {
 			out.Held = &t
 		}
 	case m.Held != nil:
 		out.Held = &m.Held.Target
-	case m.Attempt != nil && m.Attempt.Target != records[0].Target:
+	case m.Attempt != nil && !m.Attempt.Is(records[0].Target):
 		out.Held = &m.Attempt.Target
-	case records[0].Target != own:
+	case !records[0].Is(own):
 		out.Held = &records[0].Target
 	}
 	return out, nil

@@ -91,7 +91,7 @@ func (r *Reconciler) recall(stack *spec.Stack, plan *Plan, seen *Observed) (reca
 	k.records = headRecords(seen, stack.Name)
 	same := func(t Target) bool {
 		if stack.Partial != nil { // has not all secrets
-			return t.Revision == stack.Revision
+			return t.says(stack)
 		}
 		return t.Same(stack, r.Differ.Fingerprints)
 	}
@@ -247,7 +247,7 @@ func (r *Reconciler) leaveUndecided(ctx context.Context, stack *spec.Stack, o *O
 // spec is what h says.
 func (r *Reconciler) Hold(ctx context.Context, stack string, h Hold) (Memory, error) {
 	return r.Remember(ctx, stack, func(m *Memory) bool {
-		if m.Held != nil && m.Held.Target == h.Target && m.Held.Record == h.Record {
+		if m.Held != nil && m.Held.Is(h.Target) && m.Held.Record == h.Record {
 			return false
 		}
 		m.Held, m.Attempt = &h, nil

@@ -415,3 +415,28 @@ func TestReturn(t *testing.T) {
 		}
 	})
 }
+
+// A commit that touches nothing of a stack neither releases its hold nor is a
+// revision to be tried; one that does is.
+func TestHoldOutlastsOtherCommits(t *testing.T) {
+	at := func(commit, hash string) func(*spec.Stack) {
+		return func(s *spec.Stack) {
+			s.Commit, s.Hash, s.Revision = &spec.Commit{ID: commit}, hash, commit
+		}
+	}
+	trial(t, func(t *testing.T, x *trials) {
+		x.pass(ExitOK, x.spec("1", at("commit-a", "one")))
+		x.pass(ExitCheckFailed, x.spec("bad", at("commit-b", "bad")))
+		x.wrote()
+		if o := x.pass(ExitStopped, x.spec("bad", at("commit-c", "bad"))); o.Held == nil || len(x.wrote()) > 0 {
+			t.Errorf("another commit released the hold: %+v", o)
+		}
+		if held := x.memory().Held; held == nil || held.Revision != "commit-b" || held.Hash != "bad" {
+			t.Errorf("held is %+v", held)
+		}
+		x.pass(ExitOK, x.spec("2", at("commit-d", "two")))
+		if x.memory().Held != nil {
+			t.Error("a new spec is held")
+		}
+	})
+}
