@@ -36,6 +36,7 @@ terminal it takes --yes.`,
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be removed and remove nothing")
 	cmd.Flags().BoolVar(&keepHistory, "keep-history", false, "keep the records of the stack's history")
 	lease.register(cmd, false)
+	a.takesGit(cmd)
 	return cmd
 }
 

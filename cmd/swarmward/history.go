@@ -40,6 +40,7 @@ secrets and configs that were used, never a secret's content.
 		Args:  cobra.RangeArgs(1, 2),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.showRecord(cmd, args) },
 	})
+	a.takesGit(cmd)
 	return cmd
 }
 

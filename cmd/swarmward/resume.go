@@ -29,6 +29,7 @@ It writes nothing to the stack itself: the next pass does, of run or apply.`,
 	}
 	cmd.Flags().BoolVar(&suspended, "suspended", false, "end the suspension alone")
 	cmd.Flags().BoolVar(&held, "held", false, "try again what is held, and nothing else")
+	a.takesGit(cmd)
 	return cmd
 }
 

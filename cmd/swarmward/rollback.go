@@ -42,6 +42,7 @@ at the record until the spec changes, or swarmward resume.`,
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "`TEXT` that says why, for those who wonder")
 	cmd.Flags().StringVar(&f.by, "by", person(), "`NAME` of who does it")
+	a.takesGit(cmd)
 	return cmd
 }
 

@@ -30,6 +30,7 @@ be tried. Where several hold it is the first of 1, 4, 3, 5, 2, 6.`,
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.status(cmd, firstArg(args), noChecks) },
 	}
 	cmd.Flags().BoolVar(&noChecks, "no-checks", false, "do not run the checks")
+	a.takesGit(cmd)
 	return cmd
 }
 

@@ -27,7 +27,7 @@ type subject struct {
 // subjects are the stacks of the spec, or the one that is named, by an argument
 // or where there is no spec by --stack. Its spec is used where it is at hand.
 func (a *app) subjects(cmd *cobra.Command, name string) ([]subject, error) {
-	given := cmd.Flags().Changed("file")
+	given := cmd.Flags().Changed("file") || a.git.URL != ""
 	stacks, err := a.stacks(cmd.Context())
 	if name == "" && a.stack != "" && !given && errors.Is(err, fs.ErrNotExist) {
 		name = a.stack

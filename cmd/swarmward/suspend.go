@@ -28,6 +28,7 @@ swarmward resume.`,
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` that says why, for those who wonder")
 	cmd.Flags().StringVar(&by, "by", person(), "`NAME` of who suspends it")
+	a.takesGit(cmd)
 	return cmd
 }
 
