@@ -54,8 +54,8 @@ func TestSoak(t *testing.T) {
 }
 
 const (
-	soakStacks   = 10
-	soakServices = 3
+	soakStacks   = 6
+	soakServices = 2
 	// connected are the goroutines of connections that are kept for a while.
 	connected = 40
 )
