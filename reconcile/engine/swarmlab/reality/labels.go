@@ -3,6 +3,7 @@ package reality
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -18,9 +19,22 @@ import (
 // marker is the name of a router that leads nowhere: where it is, the others are.
 const marker = "marker"
 
-// deploy makes a Swarm with a service for each router, and returns its address
-// when all of them run.
-func deploy(tb testing.TB, t *standin.Traefik, secure bool) string {
+// services are the labels of a service for each router.
+func services(t *standin.Traefik, secure bool) map[string]map[string]string {
+	all, seen := map[string]map[string]string{}, map[string]bool{}
+	for i, r := range t.Routers {
+		if seen[r.Name] || r.Name == "" { // one name on two services would be none
+			r.Name = fmt.Sprintf("%s%d", r.Name, i)
+		}
+		seen[r.Name] = true
+		all[fmt.Sprintf("service%d", i)] = labels(r, secure)
+	}
+	return all
+}
+
+// deploy makes a Swarm with services that have these labels and one with the
+// marker, and returns its address when all of them run.
+func deploy(tb testing.TB, services map[string]map[string]string) string {
 	tb.Helper()
 	sim := swarmlab.StartSim(tb)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -33,25 +47,21 @@ func deploy(tb testing.TB, t *standin.Traefik, secure bool) string {
 	if _, err := api.NetworkCreate(ctx, "gate", network.CreateOptions{Driver: "overlay"}); err != nil {
 		tb.Fatal(err)
 	}
-	routers := append([]standin.Router{{Name: marker, Host: marker, Redirect: "/"}}, t.Routers...)
-	seen := map[string]int{}
-	for i, r := range routers {
-		// One name on two services would be none.
-		if seen[r.Name]++; seen[r.Name] > 1 || r.Name == "" {
-			r.Name = fmt.Sprintf("%s%d", r.Name, i)
-		}
-		s := swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{
+	services = maps.Clone(services)
+	services[marker] = labels(standin.Router{Name: marker, Host: marker, Redirect: "/"}, false)
+	for name, labels := range services {
+		s := swarm.ServiceSpec{EndpointSpec: &swarm.EndpointSpec{}, TaskTemplate: swarm.TaskSpec{
 			ContainerSpec: &swarm.ContainerSpec{Image: "busybox:1.37", Args: []string{"sleep", "100000"}}, Placement: &swarm.Placement{},
 			Networks: []swarm.NetworkAttachmentConfig{{Target: "gate"}},
 		}}
-		s.Name, s.Labels = fmt.Sprintf("service%d", i), labels(r, secure)
+		s.Name, s.Labels = name, labels
 		if _, err := api.ServiceCreate(ctx, s, swarm.ServiceCreateOptions{}); err != nil {
 			tb.Fatal(err)
 		}
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for running(ctx, tb, api) < len(routers) {
+	for running(ctx, tb, api) < len(services) {
 		<-tick.C
 	}
 	return sim.Host

@@ -27,23 +27,29 @@ type Served struct{ TLS, Plain, API string }
 // health checks have been made, when it returns.
 func Traefik(tb testing.TB, t *standin.Traefik, secure bool) Served {
 	tb.Helper()
-	host := deploy(tb, t, secure)
 	file := filepath.Join(tb.TempDir(), "dynamic.yml")
 	if err := writeDynamic(file, t); err != nil {
 		tb.Fatal(err)
 	}
+	args := []string{"--providers.file.filename=" + file}
+	if t.ResponseTimeout > 0 {
+		args = append(args, "--serversTransport.forwardingTimeouts.responseHeaderTimeout="+t.ResponseTimeout.String())
+	}
+	return traefik(tb, deploy(tb, services(t, secure)), func(_ *process, api string) bool { return knows(api, t) }, args...)
+}
+
+// traefik runs one on the Swarm at host until it is ready.
+func traefik(tb testing.TB, host string, ready func(p *process, api string) bool, more ...string) Served {
+	tb.Helper()
 	for range 5 {
 		s := Served{unused(tb), unused(tb), unused(tb)}
-		args := []string{
+		args := append([]string{
 			"--global.sendAnonymousUsage=false", "--global.checkNewVersion=false", "--log.level=ERROR", "--api.insecure=true",
 			"--entrypoints.websecure.address=" + s.TLS, "--entrypoints.web.address=" + s.Plain, "--entrypoints.traefik.address=" + s.API,
-			"--providers.swarm.endpoint=" + host, "--providers.file.filename=" + file, "--providers.providersThrottleDuration=100ms",
-		}
-		if t.ResponseTimeout > 0 {
-			args = append(args, "--serversTransport.forwardingTimeouts.responseHeaderTimeout="+t.ResponseTimeout.String())
-		}
+			"--providers.swarm.endpoint=" + host, "--providers.providersThrottleDuration=100ms",
+		}, more...)
 		p := start(tb, standin.RealProgram("traefik", standin.TraefikVersion), nil, args...)
-		err := p.until(func() bool { return knows(s.API, t) })
+		err := p.until(func() bool { return ready(p, s.API) })
 		if err == nil {
 			return s
 		}
