@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -133,7 +134,7 @@ func (t linter) decode(r *routed) {
 			continue
 		}
 		if _, one := decodeTraefik(map[string]string{label: r.labels[label]}); one != nil {
-			t.badLabel(r.name, label)
+			t.badLabel(r.name, label, one)
 			continue
 		}
 		good[label] = r.labels[label]
@@ -148,8 +149,13 @@ func (t linter) decode(r *routed) {
 	r.config = config
 }
 
-func (t linter) badLabel(service, label string) {
+func (t linter) badLabel(service, label string, err error) {
 	element, known := misspelt(label)
+	if errors.Is(err, errTraefikBreaks) {
+		t.warn("traefik-label", "Traefik breaks at this label, and reads those of no service any more: all routes from the Swarm stay as they are, and are gone when it starts again",
+			"correct its brackets", labelPath(service, label)...)
+		return
+	}
 	if element == "" {
 		t.warn("traefik-label", "Traefik cannot read this label or its value, and drops the whole service",
 			"write what it expects here, such as a number, a duration or true", labelPath(service, label)...)

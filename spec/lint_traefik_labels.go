@@ -1,7 +1,7 @@
 package spec
 
 import (
-	"fmt"
+	"errors"
 	"reflect"
 	"strings"
 
@@ -155,12 +155,15 @@ type traefikUDPService struct {
 	Weighted map[string]any `label:"-"`
 }
 
+// errTraefikBreaks: at a lone bracket Traefik's parser panics, and with it all that
+// Traefik reads of the Swarm, over and over.
+var errTraefikBreaks = errors.New("at a bracket that closes or opens nothing Traefik breaks, and reads the labels of no service any more")
+
 // decodeTraefik decodes labels with Traefik's own parser, as Traefik does it.
 func decodeTraefik(labels map[string]string) (c *traefikConfig, err error) {
-	// A lone bracket makes the parser panic.
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("the parser cannot handle these labels: %v", v)
+			err = errTraefikBreaks
 		}
 	}()
 	c = &traefikConfig{}

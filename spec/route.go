@@ -26,7 +26,10 @@ func (r Router) Admits(path string) bool { return r.expr.Expr == nil || r.expr.a
 // name. An error is one that makes Traefik drop the service or the router.
 func Routers(labels map[string]string) ([]Router, error) {
 	config, err := decodeTraefik(labels)
-	if err != nil {
+	switch {
+	case errors.Is(err, errTraefikBreaks):
+		return nil, err
+	case err != nil:
 		return nil, errors.New("they are such that Traefik cannot read them, and drops the service")
 	}
 	if config.HTTP == nil {

@@ -244,6 +244,11 @@ func routeRows() []probeRow {
 			x.label("traefik.http.routers.centrifugo.ruel", "Host(`"+site+"`)")
 			return x
 		}, "failed no_router", "they are such that Traefik cannot read them, and drops the service"},
+		{"a label at which Traefik breaks", func(t *testing.T) trial {
+			x := to(nothing, nil)(t)
+			x.label("traefik.http.routers.centrifugo].rule", "Host(`"+site+"`)")
+			return x
+		}, "failed no_router", "at a bracket that closes or opens nothing Traefik breaks, and reads the labels of no service any more."},
 		{"no label at all", func(t *testing.T) trial {
 			x := to(nothing, nil)(t)
 			x.stack.Services[0].Spec.Labels = nil
