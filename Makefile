@@ -43,7 +43,7 @@ conformance: ## what Swarm does, row by row, on swarmsim and on a real dockerd s
 reality: ## the checks on real Traefik and Centrifugo, built from source, instead of stand-ins
 	@.ci/tools
 	@.ci/reality bin/reality
-	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -p 1 -parallel 2 -timeout 20m -run '^Test(Centrifugo|Route|Traefik|Websocket|Nodes)' ./reconcile/check ./reconcile/engine/swarmlab/...
+	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -p 1 -parallel 2 -timeout 20m -run '^Test(Centrifugo|Route|Traefik|Websocket|Nodes)' ./reconcile/check ./reconcile/engine/swarmlab/standin ./reconcile/engine/swarmlab/reality
 	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -timeout 20m -run '^Test(Whatrack|RealTraefik)$$' ./cmd/swarmward
 
 race: ## the tests of packages without an Engine, under the race detector
