@@ -74,7 +74,10 @@ func TestTraefikBreaks(t *testing.T) {
 			labels[s.Key] = s.Spec.Labels
 		}
 	}
-	served := traefik(t, deploy(t, labels), func(p *process, _ string) bool { return strings.Contains(p.said(), "panic in operation") })
+	served := traefik(t, deploy(t, labels), func(p *process, api string) bool {
+		text, err := get(api, "/api/http/routers")
+		return err == nil && strings.Contains(text, "api@internal") && strings.Contains(p.said(), "panic in operation")
+	})
 	if has := shown(t, served.API); len(labels) != 2 || len(has) > 0 {
 		t.Errorf("of %d services Traefik has %v", len(labels), has)
 	}
