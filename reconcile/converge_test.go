@@ -19,6 +19,7 @@ type scene struct {
 	tasks  []swarm.Task
 	stale  map[string]bool // ids of tasks that are not up to date
 	down   bool            // node n2 is down
+	paused bool            // node n2 is paused
 }
 
 func (c scene) observed() *Observed {
@@ -29,6 +30,11 @@ func (c scene) observed() *Observed {
 	}
 	if c.down {
 		o.Nodes["n2"] = swarm.Node{ID: "n2", Status: swarm.NodeStatus{State: swarm.NodeStateDown}}
+	}
+	if c.paused {
+		n := o.Nodes["n2"]
+		n.Spec.Availability = swarm.NodeAvailabilityPause
+		o.Nodes["n2"] = n
 	}
 	for _, t := range c.tasks {
 		o.UpToDate[t.ID] = !c.stale[t.ID]
@@ -66,6 +72,7 @@ func TestJudge(t *testing.T) {
 	}
 	job := swarm.ServiceSpec{Mode: swarm.ServiceMode{ReplicatedJob: &swarm.ReplicatedJob{TotalCompletions: new(uint64(2))}}}
 	ofJob := func(t *swarm.Task) { t.JobIteration = &swarm.Version{Index: 7} }
+	on2 := func(t *swarm.Task) { t.NodeID = "n2" }
 	stopping := func(t *swarm.Task) { t.DesiredState = swarm.TaskStateShutdown }
 	policy := replicated(1)
 	policy.TaskTemplate.RestartPolicy = &swarm.RestartPolicy{Condition: "any", MaxAttempts: new(uint64(2))}
@@ -106,6 +113,7 @@ func TestJudge(t *testing.T) {
 		{"an old task that nobody stops", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "completed"}, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("b", "running", time.Hour)}}, ago(time.Minute), Failed, "stalled", "0 of 1 running as the spec says, 1 of an older spec, and Swarm does nothing more about it"},
 		{"an old task that nobody stops yet", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "completed"}, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("b", "running", time.Hour)}}, ago(5 * time.Second), Progressing, "updating", "1 old still running"},
 		{"an old task, and an update that goes on", scene{spec: replicated(1), status: &swarm.UpdateStatus{State: "updating"}, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("b", "running", time.Hour)}}, ago(time.Hour), Progressing, "updating", "1 old still running"},
+		{"an old task on a paused node", scene{spec: global, paused: true, stale: map[string]bool{"b": true}, tasks: []swarm.Task{task("a", "running", time.Hour), task("b", "running", time.Hour, on2)}}, ago(time.Minute), Failed, "stalled", "leaves tasks on a paused node as they are"},
 		{"a slot that nobody fills", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Minute), task("b", "shutdown", time.Minute)}}, ago(time.Hour), Failed, "stalled", "1 of 2 running as the spec says, and Swarm does nothing more about it"},
 		{"a slot that ended and may not be filled again", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Minute), fail("b", time.Minute)}}, ago(time.Hour), Failed, "stalled", "nothing more about it: " + exit1},
 		{"a slot that is being filled, slowly", scene{spec: replicated(2), tasks: []swarm.Task{task("a", "running", time.Hour), task("b", "preparing", time.Hour)}}, ago(time.Hour), Progressing, "starting", "preparing"},

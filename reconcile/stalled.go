@@ -35,10 +35,14 @@ const stallRemedy = "docker service update --force "
 // stalled: tasks are missing or of an older spec, and Swarm is not about to do
 // anything about it.
 func (j *judging) stalled() *Verdict {
-	old := 0
+	old, paused := 0, ""
 	for _, t := range j.oldOnes {
-		if t.DesiredState == swarm.TaskStateRunning {
-			old++
+		if t.DesiredState != swarm.TaskStateRunning {
+			continue
+		}
+		old++
+		if j.seen.Nodes[t.NodeID].Spec.Availability == swarm.NodeAvailabilityPause {
+			paused = j.nodeName(t.NodeID)
 		}
 	}
 	short := j.s.Spec.Mode.Replicated != nil && j.running < j.desired
@@ -51,6 +55,10 @@ func (j *judging) stalled() *Verdict {
 	}
 	v := j.failure("stalled", what+", and Swarm does nothing more about it")
 	v.Remedy = "have Swarm look again: " + stallRemedy + j.s.Spec.Name
+	if paused != "" && j.s.Spec.Mode.Global != nil {
+		v.Message += ": it leaves tasks on a paused node as they are"
+		v.Remedy = "docker node update --availability active " + paused
+	}
 	return v
 }
 
