@@ -74,3 +74,36 @@ func TestReadmeLint(t *testing.T) {
 		}
 	}
 }
+
+// The service in the README is the one that install makes for the example.
+func TestReadmeService(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile("../../desired-state.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"desired-state.yaml": string(example), ".env": dotenv()} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := os.Create("out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if code := run([]string{"install", "--image", "swarmward:1.0", "--socket-group", "998"}, os.Stdin, out, os.Stderr); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	text, err := os.ReadFile("out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```yaml\n"+string(text)+"```") {
+		t.Errorf("the README does not have\n%s", text)
+	}
+}

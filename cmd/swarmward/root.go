@@ -43,6 +43,7 @@ proves that the stack works.
   swarmward rollback       back to a revision that worked
   swarmward suspend        leave it alone, until swarmward resume
   swarmward export STACK   write a spec for a stack that has none
+  swarmward install        run swarmward as a service of the Swarm
 
 Exit codes:
   0  done, or nothing to do; verified
@@ -92,6 +93,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.logFormat, "log-format", "", "`FORMAT` of logs on stderr: text or json (default: text on a terminal, json for run elsewhere)")
 	f.StringVar(&a.logLevel, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
 	root.AddCommand(a.validateCmd(), a.planCmd(), a.applyCmd(), a.runCmd(), a.checkCmd(), a.destroyCmd(), a.exportCmd(), a.historyCmd(), a.statusCmd(), a.rollbackCmd(), a.suspendCmd(), a.resumeCmd(), a.envCmd(), a.healthCmd(), a.versionCmd())
+	root.AddCommand(a.installCmd())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())
 	})

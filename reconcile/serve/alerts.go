@@ -39,7 +39,7 @@ func stackRules(overdue time.Duration) []alertRule {
 	return []alertRule{
 		rule("SwarmwardNotReconciling", fmt.Sprintf(`time() - max by (job, stack) (swarmward_last_pass_timestamp_seconds) > %d`, int(overdue.Seconds())), "5m", critical,
 			`Stack {{ $labels.stack }} is not reconciled`,
-			`No pass has ended for {{ $value | humanizeDuration }}. See swarmward's log, and whether a pass hangs: docker service logs SWARMWARD.`),
+			`No pass has ended for {{ $value | humanizeDuration }}. See swarmward's log, and whether a pass hangs: docker service logs swarmward_controller.`),
 		rule("SwarmwardPassesFail", `swarmward_last_pass_exit_code == 1`, "15m", critical,
 			`Passes over stack {{ $labels.stack }} end in an error`,
 			`The Engine or the input makes every pass fail. GET /api/v1/status says with what; swarmward plan shows the same at a shell.`),

@@ -1,0 +1,331 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/swarmward/swarmward/reconcile/render"
+	"github.com/swarmward/swarmward/spec"
+	"github.com/swarmward/swarmward/spec/source"
+)
+
+// Where things are in the container, and as whom it runs.
+const (
+	specsFolder   = "/etc/swarmward"
+	secretsFolder = "/run/secrets"
+	dockerSocket  = "/var/run/docker.sock"
+	nobody        = "65534"
+)
+
+// defaultMemory is some three times what a controller of ten stacks with a
+// secret each has been seen to take.
+const defaultMemory = "128M"
+
+// ownService is swarmward's own service as a file that swarmward can load.
+// Other files are named as seen from the folder here; with none, absolutely.
+func (a *app) ownService(ctx context.Context, f installFlags, runFlags []string, here string) (string, error) {
+	own := &own{installFlags: f, here: here, command: []string{"run"}, environment: map[string]string{"SWARMWARD_LISTEN": f.listen}}
+	if err := a.carry(ctx, own); err != nil {
+		return "", err
+	}
+	if f.schedule != "@every 1m" {
+		own.command = append(own.command, "--schedule", f.schedule)
+	}
+	own.command = append(own.command, runFlags...)
+	if err := own.engine(); err != nil {
+		return "", err
+	}
+	for _, s := range []struct{ variable, file, key string }{
+		{"SWARMWARD_TOKEN_FILE", f.access.TokenFile, "token"}, {"SWARMWARD_READ_TOKEN_FILE", f.access.ReadTokenFile, "read_token"},
+		{"SWARMWARD_TLS_CERT", f.cert, "tls_cert"}, {"SWARMWARD_TLS_KEY", f.key, "tls_key"},
+	} {
+		if s.file != "" {
+			key, err := own.secret(s.key, s.file, s.key)
+			if err != nil {
+				return "", err
+			}
+			own.environment[s.variable] = secretsFolder + "/" + key
+		}
+	}
+	if f.access.ProtectReads {
+		own.environment["SWARMWARD_PROTECT_READS"] = "true"
+	}
+	if err := own.port(); err != nil {
+		return "", err
+	}
+	for _, n := range own.notes {
+		fmt.Fprintf(a.err, "warning: %s\n", render.Printable(n))
+	}
+	return own.text()
+}
+
+// own is swarmward's own service in the making.
+type own struct {
+	installFlags
+	here        string
+	command     []string
+	environment map[string]string
+	user        string // uid:gid; empty: root
+	socket      string // that is mounted; empty: none is
+	reach       []string
+	target      int // port that is published
+	configs     []carried
+	secrets     []carried
+	notes       []string
+}
+
+// carried is a file that becomes a config or a secret.
+type carried struct{ Key, File, Target string }
+
+// carry the specs, all that they are made of, and the flags that name them.
+func (a *app) carry(ctx context.Context, o *own) error {
+	inputs, err := source.Paths(a.files)
+	if err != nil {
+		return err
+	}
+	folder := ""
+	var files []string
+	for _, in := range inputs {
+		from, err := spec.InputsOf(ctx, a.options(in))
+		if err != nil {
+			return err
+		}
+		stack, err := a.load(ctx, in)
+		if err != nil {
+			return err
+		}
+		o.networksOf(stack)
+		if folder == "" {
+			folder = from.Folder
+		}
+		if folder != from.Folder {
+			return fmt.Errorf("the specs are in several folders, %s and %s; put them into one, or mount a checkout of the repository instead", folder, from.Folder)
+		}
+		if err := a.carryFiles(o, from); err != nil {
+			return err
+		}
+		files = append(files, in.Files...)
+	}
+	if info, err := os.Stat(a.files[0]); len(a.files) == 1 && err == nil && info.IsDir() {
+		files = []string{folder}
+	}
+	flags := []string{}
+	for _, f := range files {
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			return err
+		}
+		target, err := placed(folder, abs)
+		if err != nil {
+			return err
+		}
+		flags = append(flags, "-f", target)
+	}
+	if a.stack != "" {
+		flags = append(flags, "--stack", a.stack)
+	}
+	o.command = slices.Concat(o.command[:1], flags, o.command[1:])
+	slices.Sort(o.reach)
+	o.reach = slices.Compact(o.reach)
+	return nil
+}
+
+func (a *app) carryFiles(o *own, from *spec.Inputs) error {
+	for _, file := range from.Files {
+		target, err := placed(from.Folder, file)
+		if err != nil {
+			return err
+		}
+		if err := o.config(file, target); err != nil {
+			return err
+		}
+	}
+	env := a.envFiles
+	if len(env) == 0 {
+		env = []string{filepath.Join(from.Folder, ".env")}
+	}
+	for _, file := range from.Secret {
+		isEnv := slices.ContainsFunc(env, func(e string) bool { abs, _ := filepath.Abs(e); return abs == file })
+		if !isEnv {
+			target, err := placed(from.Folder, file)
+			if err != nil {
+				return err
+			}
+			if _, err := o.secret(keyOf(strings.TrimPrefix(target, specsFolder+"/")), file, target); err != nil {
+				return err
+			}
+		}
+	}
+	// Their order counts: a later one wins.
+	for _, file := range env {
+		abs, err := filepath.Abs(file)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(from.Secret, abs) || slices.ContainsFunc(o.secrets, func(c carried) bool { return c.File == abs }) {
+			continue
+		}
+		if info, err := os.Stat(abs); err == nil && info.Size() == 0 {
+			continue
+		}
+		key, err := o.secret(cmp.Or(keyOf(filepath.Base(abs)), "env"), abs, "")
+		if err != nil {
+			return err
+		}
+		o.command = append(o.command, "--env-file", secretsFolder+"/"+key)
+	}
+	for _, name := range from.Variables {
+		o.note("variable %s comes from your environment, which the service does not have: write it into the env file", name)
+	}
+	return nil
+}
+
+func (o *own) note(format string, args ...any) {
+	if n := fmt.Sprintf(format, args...); !slices.Contains(o.notes, n) {
+		o.notes = append(o.notes, n)
+	}
+}
+
+// placed is where a file of the folder is in the container.
+func placed(folder, file string) (string, error) {
+	rel, err := filepath.Rel(folder, file)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return "", fmt.Errorf("%s lies outside of the spec's folder %s, and so has no place beside it in the service; move it there, or mount a checkout of the repository instead", file, folder)
+	}
+	if rel == "." {
+		return specsFolder, nil
+	}
+	return specsFolder + "/" + filepath.ToSlash(rel), nil
+}
+
+// What Swarm takes of an object's content, and of a name besides the stack's
+// and a revision's.
+const (
+	mostConfig = 1_000_000
+	mostSecret = 500_000
+	mostKey    = 48
+)
+
+func (o *own) config(file, target string) error {
+	if slices.ContainsFunc(o.configs, func(c carried) bool { return c.Target == target }) {
+		return nil // of another stack too
+	}
+	if err := fits(file, mostConfig, "config"); err != nil {
+		return err
+	}
+	o.configs = append(o.configs, carried{unused(o.configs, keyOf(strings.TrimPrefix(target, specsFolder+"/"))), file, target})
+	return nil
+}
+
+// secret is a file as one, mounted at target, or under its key.
+func (o *own) secret(key, file, target string) (string, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range o.secrets {
+		if s.File == abs && s.Target == target {
+			return s.Key, nil
+		}
+	}
+	if err := fits(abs, mostSecret, "secret"); err != nil {
+		return "", err
+	}
+	key = unused(o.secrets, key)
+	o.secrets = append(o.secrets, carried{key, abs, cmp.Or(target, key)})
+	return key, nil
+}
+
+func fits(file string, most int64, kind string) error {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return err
+	case info.Size() == 0:
+		return fmt.Errorf("%s is empty, and Swarm has no empty %s", file, kind)
+	case info.Size() > most:
+		return fmt.Errorf("%s has %d bytes, and a %s of Swarm %d at most; mount a checkout of the repository instead", file, info.Size(), kind, most)
+	}
+	return nil
+}
+
+var notInKeys = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+
+// keyOf a file is its path as a name that Swarm takes.
+func keyOf(rel string) string {
+	key := strings.Trim(notInKeys.ReplaceAllString(filepath.ToSlash(rel), "-"), "-._")
+	return strings.Trim(key[max(0, len(key)-mostKey):], "-._")
+}
+
+func unused(among []carried, key string) string {
+	for n := 2; ; n++ {
+		if !slices.ContainsFunc(among, func(c carried) bool { return c.Key == key }) {
+			return key
+		}
+		key = strings.TrimSuffix(key, "-"+strconv.Itoa(n-1)) + "-" + strconv.Itoa(n)
+	}
+}
+
+// engine is how the service reaches the Engine, and as whom it runs for that.
+func (o *own) engine() error {
+	if o.proxy != "" {
+		address := strings.TrimPrefix(o.proxy, "tcp://")
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return fmt.Errorf("--socket-proxy %q: %w; write HOST:PORT", o.proxy, err)
+		}
+		o.environment["DOCKER_HOST"], o.user = "tcp://"+address, nobody+":"+nobody
+		return nil
+	}
+	o.socket = dockerSocket
+	if o.group == "" {
+		path := dockerSocket
+		if host, is := strings.CutPrefix(os.Getenv("DOCKER_HOST"), "unix://"); is {
+			path = host
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			o.note("there is no Docker socket here whose group could be seen, so the service is to run as root; give --socket-group GID, which on a manager `stat -c %%g %s` tells", dockerSocket)
+			return nil
+		}
+		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+			o.group = strconv.FormatUint(uint64(sys.Gid), 10)
+		}
+	}
+	if _, err := strconv.ParseUint(o.group, 10, 32); err != nil {
+		return fmt.Errorf("--socket-group %q: must be the number of a group", o.group)
+	}
+	o.user = nobody + ":" + o.group
+	return nil
+}
+
+func (o *own) port() error {
+	_, port, err := net.SplitHostPort(o.listen)
+	if err == nil {
+		o.target, err = strconv.Atoi(port)
+	}
+	if err != nil || o.target < 1 || o.target > 65535 {
+		return fmt.Errorf("--listen %q: must be an address such as :8080", o.listen)
+	}
+	if o.publish == "" {
+		return nil
+	}
+	if n, err := strconv.Atoi(o.publish); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("--publish %q: must be a port", o.publish)
+	}
+	if !o.access.ProtectReads && o.access.ReadTokenFile == "" {
+		o.note("port %s of every node shows whoever reaches it what the stacks are made of; give --read-token-file, or let a firewall see to it", o.publish)
+	}
+	if o.cert == "" && o.access.TokenFile+o.access.ReadTokenFile != "" {
+		o.note("tokens cross the network in the clear at port %s; give --tls-cert and --tls-key, or put a proxy with TLS before it", o.publish)
+	}
+	return nil
+}
