@@ -29,7 +29,8 @@ var errNotStarted = errors.New("not started")
 type step struct {
 	id    string
 	needs []string
-	heavy bool // counts against the bound on parallel Engine calls
+	after []string // what has to have ended, however
+	heavy bool     // counts against the bound on parallel Engine calls
 	run   func(context.Context) error
 }
 
@@ -50,6 +51,11 @@ func runSteps(ctx context.Context, steps []step, parallel int) map[string]error 
 		n := nodes[s.id]
 		go func() {
 			defer close(n.done)
+			for _, id := range s.after {
+				if d, ok := nodes[id]; ok {
+					<-d.done
+				}
+			}
 			for _, id := range s.needs {
 				if d, ok := nodes[id]; ok {
 					if <-d.done; d.err == nil {
@@ -121,6 +127,9 @@ func (p *pass) steps() []step {
 			id: gateID(s.Key), needs: []string{awaitID(s.Key)},
 			run: func(ctx context.Context) error { return p.gate(ctx, s) },
 		})
+	}
+	if p.self != "" {
+		selfLast(out, p.self)
 	}
 	return out
 }

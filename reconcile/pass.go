@@ -50,14 +50,17 @@ type Reconciler struct {
 	Patience time.Duration
 	// Journal of earlier passes, for diagnoses; nil: there were none.
 	Journal *Journal
-	Report  func(Event) // nil: nobody listens; called from several goroutines
+	// Self is the full name of the service that this process is a task of, empty
+	// for none; nil: it is none.
+	Self   func(context.Context) string
+	Report func(Event) // nil: nobody listens; called from several goroutines
 	// Lease gives passes their turns; nil: nobody else writes.
 	Lease *Lease
 	// Replanned is asked when a pass had to wait for somebody else's and the plan
 	// was made again; an error ends it before anything is written. Nil: go on.
 	Replanned func(was, is *Plan) error
 
-	own *turn // of the pass that this is a copy for
+	own    *turn                  // of the pass that this is a copy for
 	before map[string]CheckStatus // of the checks before a pass, as far as anybody watched
 }
 
@@ -196,6 +199,9 @@ func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, s
 	if p.idle = !slices.ContainsFunc(plan.Changes, func(c Change) bool { return c.Write != nil }); p.idle {
 		p.watch.seen, p.watch.at = seen, started
 	}
+	if r.Self != nil && !p.idle {
+		p.self = r.Self(ctx)
+	}
 	errs := runSteps(ctx, p.steps(), cmp.Or(r.Parallel, 8))
 	p.notStarted(errs)
 	if ctx.Err() == nil {
@@ -230,6 +236,7 @@ type pass struct {
 	watch  *watch
 	redact func(string) (string, bool)
 	idle   bool            // the plan writes nothing
+	self   string          // the service that this process is a task of, by its full name
 	gating map[string]bool // services that one that is written waits for, by key; true: for their checks too
 	unmade atomic.Int64    // changes of the steps
 	made   chan struct{}   // closed when all of them were tried

@@ -67,6 +67,7 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	c.engine.MayJoin = !f.dryRun
 	// It does the same again and again, where other verbs do it once.
 	c.engine.Repeats, c.domain.Differ.Unchanged = true, &reconcile.Unchanged{}
+	c.domain.Self = c.engine.OwnService
 	return c, nil
 }
 

@@ -160,7 +160,7 @@ func (a *app) carryFiles(o *own, from *spec.Inputs) error {
 			if err != nil {
 				return err
 			}
-			if _, err := o.secret(keyOf(strings.TrimPrefix(target, specsFolder+"/")), file, target); err != nil {
+			if _, err := o.secret(objectKey(strings.TrimPrefix(target, specsFolder+"/")), file, target); err != nil {
 				return err
 			}
 		}
@@ -177,7 +177,7 @@ func (a *app) carryFiles(o *own, from *spec.Inputs) error {
 		if info, err := os.Stat(abs); err == nil && info.Size() == 0 {
 			continue
 		}
-		key, err := o.secret(cmp.Or(keyOf(filepath.Base(abs)), "env"), abs, "")
+		key, err := o.secret(cmp.Or(objectKey(filepath.Base(abs)), "env"), abs, "")
 		if err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func (o *own) config(file, target string) error {
 	if err := fits(file, mostConfig, "config"); err != nil {
 		return err
 	}
-	o.configs = append(o.configs, carried{unused(o.configs, keyOf(strings.TrimPrefix(target, specsFolder+"/"))), file, target})
+	o.configs = append(o.configs, carried{unused(o.configs, objectKey(strings.TrimPrefix(target, specsFolder+"/"))), file, target})
 	return nil
 }
 
@@ -260,8 +260,8 @@ func fits(file string, most int64, kind string) error {
 
 var notInKeys = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
-// keyOf a file is its path as a name that Swarm takes.
-func keyOf(rel string) string {
+// objectKey of a file is its path as a name that Swarm takes.
+func objectKey(rel string) string {
 	key := strings.Trim(notInKeys.ReplaceAllString(filepath.ToSlash(rel), "-"), "-._")
 	return strings.Trim(key[max(0, len(key)-mostKey):], "-._")
 }

@@ -67,6 +67,22 @@ func (e *Engine) self(ctx context.Context) self {
 	return self{inside: len(ids) > 0}
 }
 
+// labelService is Swarm's own label on the container of a task.
+const labelService = "com.docker.swarm.service.name"
+
+// OwnService is the full name of the service that this process is a task of;
+// empty when it is none, or the Engine does not tell.
+func (e *Engine) OwnService(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout())
+	defer cancel()
+	for _, id := range ownContainers() {
+		if c, err := e.api.ContainerInspect(ctx, id); err == nil && c.Config != nil {
+			return c.Config.Labels[labelService]
+		}
+	}
+	return ""
+}
+
 // on tells whether this process is on the network of a task's attachment. Where
 // the Engine does not tell (it is another node's, or a proxy keeps containers
 // to itself) an address of our own in the attachment's subnet does.
