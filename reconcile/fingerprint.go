@@ -20,6 +20,11 @@ import (
 // remembers what it computed, because it is slow by design. The zero value is
 // ready; it is safe for concurrent use.
 type Fingerprints struct {
+	// Sparing computes one at a time, for a process that has to stay small: each
+	// takes 32 MiB for a moment. Set it before the first use.
+	Sparing bool
+
+	one  sync.Mutex // while one is computed, where that is to be sparing
 	mu   sync.Mutex
 	seen map[string]func() string
 }
@@ -60,7 +65,13 @@ func (f *Fingerprints) compute(salt, content []byte) string {
 	}
 	once, ok := f.seen[key]
 	if !ok {
-		once = sync.OnceValue(func() string { return derive(salt, content) })
+		once = sync.OnceValue(func() string {
+			if f.Sparing {
+				f.one.Lock()
+				defer f.one.Unlock()
+			}
+			return derive(salt, content)
+		})
 		f.seen[key] = once
 	}
 	f.mu.Unlock()

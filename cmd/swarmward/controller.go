@@ -67,7 +67,7 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	c.engine.MayJoin = !f.dryRun
 	// It does the same again and again, where other verbs do it once.
 	c.engine.Repeats, c.domain.Differ.Unchanged = true, &reconcile.Unchanged{}
-	c.domain.Self = c.engine.OwnService
+	c.domain.Self, c.domain.Differ.Fingerprints.Sparing = c.engine.OwnService, true
 	return c, nil
 }
 

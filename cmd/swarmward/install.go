@@ -17,13 +17,14 @@ type installFlags struct {
 	print      string
 	apply, yes bool
 
-	name, image, schedule      string
-	listen, publish            string
-	access                     serve.Access
-	cert, key                  string
-	proxy, group, memory, logs string
-	networks                   []string
-	replicas                   int
+	name, image, schedule string
+	listen, publish       string
+	access                serve.Access
+	cert, key             string
+	proxy, socket, group  string
+	memory                string
+	networks              []string
+	replicas              int
 }
 
 func (a *app) installCmd() *cobra.Command {
@@ -59,6 +60,7 @@ The file that is printed names others as seen from the folder that you are in.
 	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` with the certificate to serve HTTPS with")
 	flags.StringVar(&f.key, "tls-key", "", "`FILE` with the key of --tls-cert")
 	flags.StringVar(&f.proxy, "socket-proxy", "", "`HOST:PORT` of a socket proxy, in the place of the Docker socket")
+	flags.StringVar(&f.socket, "socket", dockerSocket, "`PATH` of the Docker socket on the managers")
 	flags.StringVar(&f.group, "socket-group", "", "`GID` of the Docker socket on the managers (default: that of the socket here)")
 	flags.StringArrayVar(&f.networks, "network", nil, "`NETWORK` to be on, beside those that checks need")
 	flags.StringVar(&f.memory, "memory", defaultMemory, "`LIMIT` of the memory")

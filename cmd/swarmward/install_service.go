@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/docker/go-units"
 
 	"github.com/swarmward/swarmward/reconcile/render"
 	"github.com/swarmward/swarmward/spec"
@@ -26,9 +29,13 @@ const (
 	nobody        = "65534"
 )
 
-// defaultMemory is some three times what a controller of ten stacks with a
-// secret each has been seen to take.
-const defaultMemory = "128M"
+// defaultMemory is some twice what a controller has been seen to take that
+// keeps a stack like the example, and leastMemory what it begins with: each
+// secret takes 32 MiB for a moment.
+const (
+	defaultMemory = "128M"
+	leastMemory   = 96 << 20
+)
 
 // ownService is swarmward's own service as a file that swarmward can load.
 // Other files are named as seen from the folder here; with none, absolutely.
@@ -59,13 +66,13 @@ func (a *app) ownService(ctx context.Context, f installFlags, runFlags []string,
 	if f.access.ProtectReads {
 		own.environment["SWARMWARD_PROTECT_READS"] = "true"
 	}
-	if err := own.port(); err != nil {
+	if err := errors.Join(own.port(), own.limit()); err != nil {
 		return "", err
 	}
 	for _, n := range own.notes {
 		fmt.Fprintf(a.err, "warning: %s\n", render.Printable(n))
 	}
-	return own.text()
+	return own.text(), nil
 }
 
 // own is swarmward's own service in the making.
@@ -75,7 +82,7 @@ type own struct {
 	command     []string
 	environment map[string]string
 	user        string // uid:gid; empty: root
-	socket      string // that is mounted; empty: none is
+	mounted     string // socket; empty: none is
 	reach       []string
 	target      int // port that is published
 	configs     []carried
@@ -285,15 +292,11 @@ func (o *own) engine() error {
 		o.environment["DOCKER_HOST"], o.user = "tcp://"+address, nobody+":"+nobody
 		return nil
 	}
-	o.socket = dockerSocket
+	o.mounted = o.socket
 	if o.group == "" {
-		path := dockerSocket
-		if host, is := strings.CutPrefix(os.Getenv("DOCKER_HOST"), "unix://"); is {
-			path = host
-		}
-		info, err := os.Stat(path)
+		info, err := os.Stat(o.socket)
 		if err != nil {
-			o.note("there is no Docker socket here whose group could be seen, so the service is to run as root; give --socket-group GID, which on a manager `stat -c %%g %s` tells", dockerSocket)
+			o.note("there is no %s here whose group could be seen, so the service is to run as root; give --socket-group GID, which on a manager `stat -c %%g %s` tells", o.socket, o.socket)
 			return nil
 		}
 		if sys, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -304,6 +307,17 @@ func (o *own) engine() error {
 		return fmt.Errorf("--socket-group %q: must be the number of a group", o.group)
 	}
 	o.user = nobody + ":" + o.group
+	return nil
+}
+
+// limit tells Go of the container's limit, or the kernel would be the first to
+// speak of it.
+func (o *own) limit() error {
+	bytes, err := units.RAMInBytes(o.memory)
+	if err != nil || bytes < leastMemory {
+		return fmt.Errorf("--memory %q: must be an amount of at least %s, such as %s", o.memory, units.BytesSize(leastMemory), defaultMemory)
+	}
+	o.environment["GOMEMLIMIT"] = fmt.Sprintf("%dMiB", bytes*4/5>>20)
 	return nil
 }
 

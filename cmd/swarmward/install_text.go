@@ -3,111 +3,122 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 )
 
-var ownTemplate = template.Must(template.New("own").Funcs(template.FuncMap{"q": quote, "list": quoteList}).Parse(
-	`# swarmward's own service, written by swarmward install.
-name: {{q .Name}}
-services:
-  controller:
-    image: {{q .Image}}
-    command: {{list .Command}}
-    environment:
-{{- range $name, $value := .Environment}}
-      {{$name}}: {{q $value}}
-{{- end}}
-{{- with .User}}
-    user: {{q .}}  # nobody{{if $.Socket}}, in the group of the socket{{end}}
-{{- end}}
-    read_only: true
-{{- with .Socket}}
-    volumes: [{{q (print . ":" .)}}]
-{{- end}}
-{{- with .Networks}}
-    networks: {{list .}}  # so that checks reach what is not published
-{{- end}}
-{{- with .Publish}}
-    ports: [{target: {{$.Target}}, published: {{.}}, protocol: tcp, mode: ingress}]
-{{- end}}
-{{- with .Configs}}
-    configs:
-{{- range .}}
-      - {source: {{q .Key}}, target: {{q .Target}}}
-{{- end}}
-{{- end}}
-{{- with .Secrets}}
-    secrets:
-{{- range .}}
-      - {source: {{q .Key}}, target: {{q .Target}}, uid: "{{$.UID}}", gid: "{{$.UID}}", mode: 0400}
-{{- end}}
-{{- end}}
-    healthcheck: {test: [CMD, /swarmward, health], interval: 10s, timeout: 5s, start_period: 20s, retries: 3}
-    stop_grace_period: 20s  # what is being written is finished in 10 s
-    logging: {driver: json-file, options: {max-size: 10m, max-file: "3"}}
-    deploy:
-      replicas: {{.Replicas}}{{if gt .Replicas 1}}  # one works on a stack, another takes over when it dies{{end}}
-      placement:
-        constraints: [node.role == manager]
-        preferences: [{spread: node.id}]
-      resources:
-        limits: {memory: {{q .Memory}}}
-        reservations: {memory: 32M}
-      restart_policy: {condition: any, delay: 5s}
-      update_config: {order: start-first, parallelism: 1, failure_action: rollback, monitor: 15s}
-{{- with .Networks}}
-networks:
-{{- range .}}
-  {{q .}}: {name: {{q .}}, external: true}
-{{- end}}
-{{- end}}
-{{- with .Configs}}
-configs:
-{{- range .}}
-  {{q .Key}}: {file: {{q .File}}}
-{{- end}}
-{{- end}}
-{{- with .Secrets}}
-secrets:
-{{- range .}}
-  {{q .Key}}: {file: {{q .File}}}
-{{- end}}
-{{- end}}
-`))
-
 // text of the service as a Compose file.
-func (o *own) text() (string, error) {
+func (o *own) text() string {
+	var out strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
+	line("# swarmward's own service, written by swarmward install.")
+	line("name: %s\nservices:\n  controller:", quote(o.name))
+	line("    image: %s", quote(o.image))
+	line("    command: %s", quoteList(o.command))
+	line("    environment:")
+	for _, name := range slices.Sorted(maps.Keys(o.environment)) {
+		line("      %s: %s", name, quote(o.environment[name]))
+	}
+	o.runtime(line)
+	o.objects(line)
+	line("    healthcheck: {test: [CMD, /swarmward, health], interval: 10s, timeout: 5s, start_period: 20s, retries: 3}")
+	line("    stop_grace_period: 20s  # what is being written is finished in 10 s")
+	line("    logging: {driver: json-file, options: {max-size: 10m, max-file: \"3\"}}")
+	o.deploy(line)
+	o.topLevel(line)
+	return out.String()
+}
+
+func (o *own) runtime(line func(string, ...any)) {
+	switch {
+	case o.user != "" && o.mounted != "":
+		line("    user: %s  # nobody, in the group of the socket", quote(o.user))
+	case o.user != "":
+		line("    user: %s  # nobody", quote(o.user))
+	}
+	line("    read_only: true")
+	if o.mounted != "" {
+		line("    volumes: [%s]", quote(o.mounted+":"+dockerSocket))
+	}
+	if all := o.allNetworks(); len(all) > 0 {
+		line("    networks: %s  # so that checks reach what is not published", quoteList(all))
+	}
+	if o.publish != "" {
+		line("    ports: [{target: %d, published: %s, protocol: tcp, mode: ingress}]", o.target, o.publish)
+	}
+}
+
+func (o *own) objects(line func(string, ...any)) {
+	if len(o.configs) > 0 {
+		line("    configs:")
+	}
+	for _, c := range o.configs {
+		line("      - {source: %s, target: %s}", quote(c.Key), quote(c.Target))
+	}
 	uid, _, _ := strings.Cut(o.user, ":")
 	if uid == "" {
 		uid = "0"
 	}
-	networks := slices.Concat(o.reach, o.networks)
-	slices.Sort(networks)
-	var out strings.Builder
-	err := ownTemplate.Execute(&out, map[string]any{
-		"Name": o.name, "Image": o.image, "Command": o.command, "Environment": o.environment,
-		"User": o.user, "UID": uid, "Socket": o.socket, "Networks": slices.Compact(networks),
-		"Publish": o.publish, "Target": o.target, "Configs": o.seen(o.configs), "Secrets": o.seen(o.secrets),
-		"Replicas": o.replicas, "Memory": o.memory,
-	})
-	return out.String(), err
+	if len(o.secrets) > 0 {
+		line("    secrets:")
+	}
+	for _, s := range o.secrets {
+		line("      - {source: %s, target: %s, uid: %q, gid: %q, mode: 0400}", quote(s.Key), quote(s.Target), uid, uid)
+	}
 }
 
-// seen from the folder here, files have shorter names.
-func (o *own) seen(files []carried) []carried {
-	out := slices.Clone(files)
-	for i := range out {
-		if rel, err := filepath.Rel(o.here, out[i].File); err == nil && o.here != "" {
-			if out[i].File = rel; !strings.HasPrefix(rel, "..") {
-				out[i].File = "./" + rel
+func (o *own) deploy(line func(string, ...any)) {
+	why := ""
+	if o.replicas > 1 {
+		why = "  # one works on a stack, another takes over when it dies"
+	}
+	line("    deploy:")
+	line("      replicas: %d%s", o.replicas, why)
+	line("      placement:\n        constraints: [node.role == manager]\n        preferences: [{spread: node.id}]")
+	line("      resources:\n        limits: {memory: %s}\n        reservations: {memory: 32M}", quote(o.memory))
+	line("      restart_policy: {condition: any, delay: 5s}")
+	line("      update_config: {order: start-first, parallelism: 1, failure_action: rollback, monitor: 15s}")
+}
+
+func (o *own) topLevel(line func(string, ...any)) {
+	for i, n := range o.allNetworks() {
+		if i == 0 {
+			line("networks:")
+		}
+		line("  %s: {name: %s, external: true}", quote(n), quote(n))
+	}
+	for _, kind := range []struct {
+		name  string
+		files []carried
+	}{{"configs", o.configs}, {"secrets", o.secrets}} {
+		for i, c := range kind.files {
+			if i == 0 {
+				line("%s:", kind.name)
 			}
+			line("  %s: {file: %s}", quote(c.Key), quote(o.seen(c.File)))
 		}
 	}
-	return out
+}
+
+func (o *own) allNetworks() []string {
+	all := slices.Concat(o.reach, o.networks)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// seen from the folder here, a file has a shorter name.
+func (o *own) seen(file string) string {
+	rel, err := filepath.Rel(o.here, file)
+	switch {
+	case err != nil || o.here == "":
+		return file
+	case strings.HasPrefix(rel, ".."):
+		return rel
+	}
+	return "./" + rel
 }
 
 // plain is text that YAML takes as it is, wherever it stands, for itself.

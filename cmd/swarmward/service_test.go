@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/swarmward/swarmward/reconcile"
@@ -33,13 +32,7 @@ func TestAsService(t *testing.T) {
 		s := newInside(t, "declared")
 		s.docker("network", "create", "--driver", "overlay", "declared-net")
 		t.Cleanup(func() { s.docker("network", "rm", "declared-net") })
-		socket := strings.TrimPrefix(s.node.Host, "unix://")
-		info, err := os.Stat(socket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.start("--user", "65534:"+strconv.Itoa(int(info.Sys().(*syscall.Stat_t).Gid)), "--network", "declared-net",
-			"--mount", "type=bind,source="+socket+",target=/var/run/docker.sock")
+		s.start("--network", "declared-net", "--socket", strings.TrimPrefix(s.node.Host, "unix://"))
 		s.verified()
 		s.checkedOverlay()
 		if got := s.members(); !slices.Equal(got, []string{"declared-net"}) {
@@ -52,7 +45,7 @@ func TestAsService(t *testing.T) {
 		t.Parallel()
 		s := newInside(t, "joining")
 		proxy := newListedProxy(t, s.node.Host, s.node.Addr)
-		s.start("--user", "65534:65534", "--env", "DOCKER_HOST=tcp://"+proxy.addr)
+		s.start("--socket-proxy", proxy.addr)
 		s.verified()
 		s.checkedOverlay()
 		if got := s.members(); slices.Contains(got, "joining-net") {
@@ -143,27 +136,19 @@ func (s *inside) renamed(spec string) string {
 	return ports.ReplaceAllString(spec, "    healthcheck:")
 }
 
-// service is the name of swarmward's own service.
-func (s *inside) service() string { return "swarmward-" + s.stack }
+// installed is the stack of swarmward's own service, and service its name.
+func (s *inside) installed() string { return "swarmward-" + s.stack }
+func (s *inside) service() string   { return s.installed() + "_controller" }
 
-// start makes the service, and sees to it that all it makes goes.
+// start installs the service, and sees to it that all it makes goes.
 func (s *inside) start(args ...string) {
 	s.t.Helper()
-	s.docker("config", "create", s.stack+"-spec", s.dir+"/desired-state.yaml")
-	s.docker("secret", "create", s.stack+"-env", s.dir+"/.env")
 	s.t.Cleanup(func() {
-		s.docker("service", "rm", s.service())
-		// While it lives it makes again what is removed.
-		eventually(s.t, "swarmward's container is gone", func() bool { return s.docker("ps", "-aq", "--filter", "name="+s.service()) == "" })
+		s.clear(s.installed()) // while it lives it makes again what is removed
 		s.clear(s.stack)
-		s.docker("config", "rm", s.stack+"-spec")
-		s.docker("secret", "rm", s.stack+"-env")
 	})
-	create := []string{"service", "create", "--quiet", "--detach", "--name", s.service(), "--constraint", "node.role==manager",
-		"--config", "source=" + s.stack + "-spec,target=/etc/swarmward/desired-state.yaml",
-		"--secret", "source=" + s.stack + "-env,target=env,uid=65534,mode=0400"}
-	create = append(create, args...)
-	s.docker(append(create, "swarmward:lab", "run", "-f", "/etc/swarmward/desired-state.yaml", "--env-file", "/run/secrets/env", "--schedule", "@every 20s")...)
+	args = append([]string{"install", "--apply", "--yes", "--name", s.installed(), "--image", "swarmward:lab", "--schedule", "@every 20s", "--replicas", "1"}, args...)
+	s.want(0, args, " converged; ")
 }
 
 func (s *inside) container() string {
@@ -185,6 +170,7 @@ func (s *inside) verified() {
 	eventually(s.t, "it has made the stack and verified it", func() bool {
 		return strings.Contains(s.logs(), `"msg":"pass done","stack":"`+s.stack+`"`) && strings.Contains(s.logs(), `"exit":0`)
 	})
+	s.t.Logf("it takes %s", s.docker("stats", "--no-stream", "--format", "{{.MemUsage}}", s.container()))
 	if user := s.docker("inspect", "--format", "{{.Config.User}}", s.container()); !strings.HasPrefix(user, "65534") {
 		s.t.Errorf("it runs as %q", user)
 	}

@@ -1,12 +1,11 @@
 package serve
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
-	"html/template"
+	"html"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,11 +13,7 @@ import (
 	"time"
 
 	"github.com/swarmward/swarmward/reconcile"
-	"github.com/swarmward/swarmward/spec"
 )
-
-//go:embed page.html
-var pageHTML string
 
 //go:embed page.css
 var pageCSS string
@@ -31,90 +26,135 @@ var pagePolicy = func() string {
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago":   func(t time.Time) string { return reconcile.Ago(t, time.Now()) },
-	"clock": func(t time.Time) string { return t.UTC().Format("15:04:05 MST") },
-	"short": func(d time.Duration) string { return d.Round(100 * time.Microsecond).String() },
-	"class": func(v any) string { return class(fmt.Sprint(v)) },
-}).Parse(pageHTML))
+// page shows what plans, checks and passes show elsewhere, which holds no
+// secret.
+func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
+	entries, rest := s.Board.entries(), s.Board.about()
+	p := &sheet{now: time.Now()}
+	p.head(s.Version, entries, rest.controller())
+	for _, e := range entries {
+		p.stack(e, rest.standings[e.stack.Name])
+		delete(rest.standings, e.stack.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(rest.standings)) {
+		if why := rest.standings[name].SpecError; why != "" {
+			p.put(`<section><h2><span class="bad">unusable</span> %v</h2><pre class="bad">%v</pre></section>`, name, why)
+		}
+	}
+	if len(entries) == 0 {
+		p.put(`<p>No pass has been made yet.</p>`)
+	}
+	p.put("</body>\n</html>\n")
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	_, _ = w.Write([]byte(p.out.String()))
+}
+
+// sheet is a page in the making. It does without html/template: what that looks
+// up by name keeps the linker from leaving anything out, which would make the
+// program half as large again.
+type sheet struct {
+	out strings.Builder
+	now time.Time
+}
+
+// put HTML, with each of the values as text in it: none is ever markup.
+func (p *sheet) put(format string, values ...any) {
+	for i, v := range values {
+		values[i] = html.EscapeString(fmt.Sprint(v))
+	}
+	fmt.Fprintf(&p.out, format, values...)
+}
+
+func (p *sheet) ago(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return reconcile.Ago(t, p.now)
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 MST") }
 
 // class of a state, for its colour.
 func class(state string) string {
 	switch state {
 	case string(reconcile.CheckPassed), "ok", string(reconcile.Converged):
 		return "good"
-	case string(reconcile.CheckUnknown), "stopped":
+	case string(reconcile.CheckUnknown), "stopped", "standby":
 		return "warn"
 	}
 	return "bad"
 }
 
-// onPage is what the page shows. It is made of what plans, checks and passes
-// show elsewhere, which holds no secret.
-type onPage struct {
-	Version, Lease, Trouble string
-	Style                   template.CSS
-	Sources                 map[string]SourceState
-	Now                     time.Time
-	Stacks                  []stackOnPage
-}
-
-type stackOnPage struct {
-	Name, Revision, Word, Class, Error string
-	Commit                             *spec.Commit
-	Standing                           Standing
-	Drift                              []reconcile.Change
-	Services                           []serviceOnPage
-	Checks                             []reconcile.CheckResult
-	Passes                             []PassNote
-}
-
-type serviceOnPage struct{ Key, State, Class, Message string }
-
-func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
-	rest := s.Board.about()
-	c := rest.controller()
-	p := onPage{Version: s.Version, Lease: c.Lease, Sources: c.Sources, Style: template.CSS(pageCSS), Now: time.Now()}
+func (p *sheet) head(version string, entries []entry, c controller) {
+	title := "swarmward"
 	var troubled []string
-	for _, e := range s.Board.entries() {
-		x := e.onPage(rest.standings[e.stack.Name])
-		p.Stacks = append(p.Stacks, x)
-		if x.Class != "good" {
-			troubled = append(troubled, x.Name)
+	for _, e := range entries {
+		if class(result(e.outcome)) == "bad" {
+			troubled = append(troubled, e.stack.Name)
 		}
 	}
-	p.Trouble = strings.Join(troubled, ", ")
-	var out bytes.Buffer
-	if err := pageTemplate.Execute(&out, p); err != nil {
-		s.Log.Error("the page cannot be shown", "error", err.Error())
-		fail(w, http.StatusInternalServerError, "the page cannot be shown")
-		return
+	if len(troubled) > 0 {
+		title += " – " + strings.Join(troubled, ", ")
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", pagePolicy)
-	_, _ = w.Write(out.Bytes())
+	p.put(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="15">
+<title>%v</title>
+<style>`, title)
+	p.out.WriteString(pageCSS)
+	p.put("</style>\n</head>\n<body>\n<header>\n<h1>swarmward</h1>\n<p>%v", version)
+	if c.Lease != "" {
+		p.put(` · lease %v`, c.Lease)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		p.put(` · %v`, name)
+		if s := c.Sources[name]; s.Error != "" {
+			p.put(` <span class="bad">%v</span>`, s.Error)
+		} else if !s.Seen.IsZero() {
+			p.put(` seen %v`, p.ago(s.Seen))
+		}
+	}
+	p.put(" · as of %v</p>\n</header>\n", clock(p.now))
 }
 
-func (e entry) onPage(s Standing) stackOnPage {
-	word := result(e.outcome)
-	x := stackOnPage{
-		Name: e.stack.Name, Revision: e.outcome.Revision, Word: word, Class: class(word),
-		Standing: s, Commit: e.stack.Commit, Passes: e.passes,
+func (p *sheet) stack(e entry, s Standing) {
+	o := e.outcome
+	p.put("<section>\n<h2><span class=\"%v\">%v</span> %v <small>@ %v</small></h2>\n", class(result(o)), result(o), e.stack.Name, o.Revision)
+	if c := e.stack.Commit; c != nil {
+		p.put("<p class=\"dim\">%v – %v</p>\n", c.Subject, c.Author)
 	}
-	if e.outcome.Err != nil {
-		x.Error = e.outcome.Err.Error()
+	p.standing(s)
+	if o.Err != nil {
+		p.put("<pre class=\"bad\">%v</pre>\n", o.Err)
 	}
 	if e.plan != nil {
-		x.Drift = differing(e.plan)
+		p.drift(differing(e.plan))
 	}
-	for _, key := range slices.Sorted(maps.Keys(e.outcome.Verdicts)) {
-		v := e.outcome.Verdicts[key]
-		x.Services = append(x.Services, serviceOnPage{key, string(v.State), class(string(v.State)), v.Message})
+	p.services(o.Verdicts)
+	p.checks(e)
+	p.passes(e.passes)
+	p.put("</section>\n")
+}
+
+func (p *sheet) standing(s Standing) {
+	if m := s.Suspended; m != nil {
+		p.put("<p class=\"warn\">Suspended %v by %v: %v</p>\n", p.ago(m.Since), m.By, m.Why)
 	}
-	for _, c := range e.stack.Settings.Checks {
-		if r, ok := e.checks[c.Name]; ok {
-			x.Checks = append(x.Checks, r)
+	if m := s.Held; m != nil {
+		p.put("<p class=\"bad\">Held %v: %v</p>\n", p.ago(m.Since), m.Why)
+	}
+	if s.SpecError != "" {
+		p.put("<p class=\"bad\">The spec cannot be used, the last good one holds: %v</p>\n", s.SpecError)
+	}
+	if s.Failures > 0 {
+		p.put(`<p class="warn">%v failed in a row`, s.Failures)
+		if !s.Retry.IsZero() {
+			p.put(`; the next try is at %v`, clock(s.Retry))
 		}
+		p.put("</p>\n")
 	}
-	return x
 }
