@@ -12,13 +12,13 @@ COPY reconcile reconcile
 COPY spec spec
 ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /swarmward ./cmd/swarmward
-# Where what is fetched from git is kept, by whichever user.
-RUN mkdir -p /files/var/cache && mkdir -m 1777 /files/var/cache/swarmward
+RUN mkdir /cache
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /swarmward /swarmward
-COPY --from=build /files/ /
+# A volume that is mounted there begins as this folder does: nobody's.
+COPY --chown=65534:65534 --from=build /cache /var/cache/swarmward
 # The Docker socket belongs to root. Run it as another user where a group or a
 # socket proxy allows that.
 ENV SWARMWARD_LISTEN=:8080 SWARMWARD_GIT_CACHE=/var/cache/swarmward

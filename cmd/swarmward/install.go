@@ -20,7 +20,7 @@ type installFlags struct {
 	name, image, schedule string
 	listen, publish       string
 	access                serve.Access
-	cert, key             string
+	cert, key, webhook    string
 	proxy, socket, group  string
 	memory                string
 	networks              []string
@@ -34,7 +34,8 @@ func (a *app) installCmd() *cobra.Command {
 		Short: "Print swarmward's own service for this Swarm, or apply it; print alerts",
 		Long: `Print a Compose file with a service that runs swarmward for the specs of -f: the
 specs as configs of the Swarm, what is secret as secrets, on a manager, with a
-health check and two replicas of which one works. Save it and apply it as any
+health check and two replicas of which one works. With --git the service reads
+them from there by itself. Save it and apply it as any
 spec, or let --apply do that: it creates the service, and later brings it up to
 date with the specs, the flags and the files. What follows -- is given to run.
 
@@ -42,6 +43,7 @@ The file that is printed names others as seen from the folder that you are in.
 --print alerts prints rules for Prometheus, made for the same --schedule.`,
 		Example: `  swarmward install > swarmward.yaml && swarmward apply -f swarmward.yaml
   swarmward install --apply --image registry.example.com/swarmward:1.0
+  swarmward install --git https://git.example.com/stacks.git --git-token-file token > swarmward.yaml
   swarmward install --print alerts > swarmward-alerts.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.install(cmd, f, args) },
 	}
@@ -57,6 +59,7 @@ The file that is printed names others as seen from the folder that you are in.
 	flags.StringVar(&f.access.TokenFile, "token-file", "", "`FILE` with the tokens that may ask for a pass")
 	flags.StringVar(&f.access.ReadTokenFile, "read-token-file", "", "`FILE` with tokens that may only read; with it, reading takes a token")
 	flags.BoolVar(&f.access.ProtectReads, "protect-reads", false, "reading takes a token too")
+	flags.StringVar(&f.webhook, "webhook-secret-file", "", "`FILE` with the secrets that POST /webhook/git may be signed with")
 	flags.StringVar(&f.cert, "tls-cert", "", "`FILE` with the certificate to serve HTTPS with")
 	flags.StringVar(&f.key, "tls-key", "", "`FILE` with the key of --tls-cert")
 	flags.StringVar(&f.proxy, "socket-proxy", "", "`HOST:PORT` of a socket proxy, in the place of the Docker socket")
@@ -65,6 +68,7 @@ The file that is printed names others as seen from the folder that you are in.
 	flags.StringArrayVar(&f.networks, "network", nil, "`NETWORK` to be on, beside those that checks need")
 	flags.StringVar(&f.memory, "memory", defaultMemory, "`LIMIT` of the memory")
 	flags.IntVar(&f.replicas, "replicas", 2, "`HOW MANY` run; one of them works on a stack")
+	a.takesGit(cmd)
 	return cmd
 }
 
@@ -83,7 +87,7 @@ func (a *app) install(cmd *cobra.Command, f installFlags, runFlags []string) err
 	default:
 		return fmt.Errorf("--print %q: must be service or alerts", f.print)
 	}
-	if err := f.check(); err != nil {
+	if err := errors.Join(f.check(), webhookCheck(f.webhook)); err != nil {
 		return err
 	}
 	if !f.apply {
@@ -91,13 +95,13 @@ func (a *app) install(cmd *cobra.Command, f installFlags, runFlags []string) err
 		if err != nil {
 			return err
 		}
-		text, err := a.ownService(cmd.Context(), f, runFlags, here)
+		text, err := a.ownService(cmd, f, runFlags, here)
 		if err == nil {
 			_, err = a.out.WriteString(text)
 		}
 		return err
 	}
-	text, err := a.ownService(cmd.Context(), f, runFlags, "")
+	text, err := a.ownService(cmd, f, runFlags, "")
 	if err != nil {
 		return err
 	}
@@ -111,7 +115,7 @@ func (a *app) install(cmd *cobra.Command, f installFlags, runFlags []string) err
 		return err
 	}
 	own := *a
-	own.files, own.stack, own.envFiles = []string{file}, "", nil
+	own.files, own.stack, own.envFiles, own.ageFiles, own.git = []string{file}, "", nil, nil, gitFlags{}
 	return own.apply(cmd, applyFlags{yes: f.yes})
 }
 
@@ -132,4 +136,12 @@ func (f *installFlags) check() error {
 		return errors.New("--tls-cert and --tls-key go together: give both")
 	}
 	return f.access.Check()
+}
+
+func webhookCheck(file string) error {
+	if file == "" {
+		return nil
+	}
+	_, err := webhookSecrets(file)
+	return err
 }

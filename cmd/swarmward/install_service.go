@@ -15,10 +15,11 @@ import (
 	"syscall"
 
 	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/swarmward/swarmward/reconcile/render"
 	"github.com/swarmward/swarmward/spec"
-	"github.com/swarmward/swarmward/spec/source"
 )
 
 // Where things are in the container, and as whom it runs.
@@ -39,9 +40,9 @@ const (
 
 // ownService is swarmward's own service as a file that swarmward can load.
 // Other files are named as seen from the folder here; with none, absolutely.
-func (a *app) ownService(ctx context.Context, f installFlags, runFlags []string, here string) (string, error) {
+func (a *app) ownService(cmd *cobra.Command, f installFlags, runFlags []string, here string) (string, error) {
 	own := &own{installFlags: f, here: here, command: []string{"run"}, environment: map[string]string{"SWARMWARD_LISTEN": f.listen}}
-	if err := a.carry(ctx, own); err != nil {
+	if err := a.carry(cmd.Context(), own, cmd.Flags()); err != nil {
 		return "", err
 	}
 	if f.schedule != "@every 1m" {
@@ -53,6 +54,7 @@ func (a *app) ownService(ctx context.Context, f installFlags, runFlags []string,
 	}
 	for _, s := range []struct{ variable, file, key string }{
 		{"SWARMWARD_TOKEN_FILE", f.access.TokenFile, "token"}, {"SWARMWARD_READ_TOKEN_FILE", f.access.ReadTokenFile, "read_token"},
+		{"SWARMWARD_WEBHOOK_SECRET_FILE", f.webhook, "webhook_secret"},
 		{"SWARMWARD_TLS_CERT", f.cert, "tls_cert"}, {"SWARMWARD_TLS_KEY", f.key, "tls_key"},
 	} {
 		if s.file != "" {
@@ -84,7 +86,8 @@ type own struct {
 	user        string // uid:gid; empty: root
 	mounted     string // socket; empty: none is
 	reach       []string
-	target      int // port that is published
+	target      int  // port that is published
+	cached      bool // what is fetched is kept on a volume
 	configs     []carried
 	secrets     []carried
 	notes       []string
@@ -93,39 +96,58 @@ type own struct {
 // carried is a file that becomes a config or a secret.
 type carried struct{ Key, File, Target string }
 
-// carry the specs, all that they are made of, and the flags that name them.
-func (a *app) carry(ctx context.Context, o *own) error {
-	inputs, err := source.Paths(a.files)
+// carry the specs and all that they are made of, or what it takes to read them
+// where they are, and the flags that say so.
+func (a *app) carry(ctx context.Context, o *own, flags *pflag.FlagSet) error {
+	checkout, err := a.checkout(ctx)
 	if err != nil {
 		return err
 	}
 	folder := ""
 	var files []string
-	for _, in := range inputs {
-		from, err := spec.InputsOf(ctx, a.options(in))
+	for _, in := range checkout.Inputs {
+		options := checkout.Options(in, a.options(in))
+		from, err := spec.InputsOf(ctx, options)
 		if err != nil {
 			return err
 		}
-		stack, err := a.load(ctx, in)
+		stack, err := spec.Load(ctx, options)
 		if err != nil {
 			return err
 		}
 		o.networksOf(stack)
-		if folder == "" {
-			folder = from.Folder
+		for _, name := range from.Variables {
+			o.note("variable %s comes from your environment, which the service does not have: write it into the env file", name)
 		}
-		if folder != from.Folder {
-			return fmt.Errorf("the specs are in several folders, %s and %s; put them into one, or mount a checkout of the repository instead", folder, from.Folder)
+		if a.git.URL != "" {
+			continue
 		}
-		if err := a.carryFiles(o, from); err != nil {
+		if folder = cmp.Or(folder, from.Folder); folder != from.Folder {
+			return fmt.Errorf("the specs are in several folders, %s and %s; put them into one, or let the service read them from git", folder, from.Folder)
+		}
+		if err := o.carryFiles(a.envFiles, from); err != nil {
 			return err
 		}
 		files = append(files, in.Files...)
 	}
+	if a.stack != "" {
+		o.command = append(o.command, "--stack", a.stack)
+	}
+	if err := errors.Join(o.carryEnvFiles(a.envFiles, folder), o.carryIdentities(a.ageFiles)); err != nil {
+		return err
+	}
+	if a.git.URL != "" {
+		return o.carryGit(flags)
+	}
 	if info, err := os.Stat(a.files[0]); len(a.files) == 1 && err == nil && info.IsDir() {
 		files = []string{folder}
 	}
-	flags := []string{}
+	return o.nameFiles(folder, files)
+}
+
+// nameFiles has run read the specs where they lie in the container.
+func (o *own) nameFiles(folder string, files []string) error {
+	var flags []string
 	for _, f := range files {
 		abs, err := filepath.Abs(f)
 		if err != nil {
@@ -137,16 +159,12 @@ func (a *app) carry(ctx context.Context, o *own) error {
 		}
 		flags = append(flags, "-f", target)
 	}
-	if a.stack != "" {
-		flags = append(flags, "--stack", a.stack)
-	}
-	o.command = slices.Concat(o.command[:1], flags, o.command[1:])
-	slices.Sort(o.reach)
-	o.reach = slices.Compact(o.reach)
+	o.command = slices.Insert(o.command, 1, flags...)
 	return nil
 }
 
-func (a *app) carryFiles(o *own, from *spec.Inputs) error {
+// carryFiles are those of one stack, but for the env files of all of them.
+func (o *own) carryFiles(envFiles []string, from *spec.Inputs) error {
 	for _, file := range from.Files {
 		target, err := placed(from.Folder, file)
 		if err != nil {
@@ -156,42 +174,43 @@ func (a *app) carryFiles(o *own, from *spec.Inputs) error {
 			return err
 		}
 	}
-	env := a.envFiles
-	if len(env) == 0 {
-		env = []string{filepath.Join(from.Folder, ".env")}
-	}
 	for _, file := range from.Secret {
-		isEnv := slices.ContainsFunc(env, func(e string) bool { abs, _ := filepath.Abs(e); return abs == file })
-		if !isEnv {
-			target, err := placed(from.Folder, file)
-			if err != nil {
-				return err
-			}
-			if _, err := o.secret(objectKey(strings.TrimPrefix(target, specsFolder+"/")), file, target); err != nil {
-				return err
-			}
+		if slices.ContainsFunc(orImplicit(envFiles, from.Folder), func(e string) bool { abs, _ := filepath.Abs(e); return abs == file }) {
+			continue
 		}
-	}
-	// Their order counts: a later one wins.
-	for _, file := range env {
-		abs, err := filepath.Abs(file)
+		target, err := placed(from.Folder, file)
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(from.Secret, abs) || slices.ContainsFunc(o.secrets, func(c carried) bool { return c.File == abs }) {
+		if _, err := o.secret(objectKey(strings.TrimPrefix(target, specsFolder+"/")), file, target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func orImplicit(envFiles []string, folder string) []string {
+	if len(envFiles) == 0 && folder != "" {
+		return []string{filepath.Join(folder, ".env")}
+	}
+	return envFiles
+}
+
+// carryEnvFiles in their order, which counts: a later one wins.
+func (o *own) carryEnvFiles(envFiles []string, folder string) error {
+	for _, file := range orImplicit(envFiles, folder) {
+		info, err := os.Stat(file)
+		if err != nil && len(envFiles) > 0 {
+			return err
+		}
+		if err != nil || info.Size() == 0 {
 			continue
 		}
-		if info, err := os.Stat(abs); err == nil && info.Size() == 0 {
-			continue
-		}
-		key, err := o.secret(cmp.Or(objectKey(filepath.Base(abs)), "env"), abs, "")
+		key, err := o.secret(cmp.Or(objectKey(filepath.Base(file)), "env"), file, "")
 		if err != nil {
 			return err
 		}
 		o.command = append(o.command, "--env-file", secretsFolder+"/"+key)
-	}
-	for _, name := range from.Variables {
-		o.note("variable %s comes from your environment, which the service does not have: write it into the env file", name)
 	}
 	return nil
 }
@@ -206,7 +225,7 @@ func (o *own) note(format string, args ...any) {
 func placed(folder, file string) (string, error) {
 	rel, err := filepath.Rel(folder, file)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-		return "", fmt.Errorf("%s lies outside of the spec's folder %s, and so has no place beside it in the service; move it there, or mount a checkout of the repository instead", file, folder)
+		return "", fmt.Errorf("%s lies outside of the spec's folder %s, and so has no place beside it in the service; move it there, or let the service read the specs from git", file, folder)
 	}
 	if rel == "." {
 		return specsFolder, nil
@@ -260,7 +279,7 @@ func fits(file string, most int64, kind string) error {
 	case info.Size() == 0:
 		return fmt.Errorf("%s is empty, and Swarm has no empty %s", file, kind)
 	case info.Size() > most:
-		return fmt.Errorf("%s has %d bytes, and a %s of Swarm %d at most; mount a checkout of the repository instead", file, info.Size(), kind, most)
+		return fmt.Errorf("%s has %d bytes, and a %s of Swarm %d at most; let the service read the specs from git", file, info.Size(), kind, most)
 	}
 	return nil
 }

@@ -40,8 +40,15 @@ func (o *own) runtime(line func(string, ...any)) {
 		line("    user: %s  # nobody", quote(o.user))
 	}
 	line("    read_only: true")
+	var volumes []string
 	if o.mounted != "" {
-		line("    volumes: [%s]", quote(o.mounted+":"+dockerSocket))
+		volumes = append(volumes, o.mounted+":"+dockerSocket)
+	}
+	if o.cached {
+		volumes = append(volumes, "cache:"+gitCache)
+	}
+	if len(volumes) > 0 {
+		line("    volumes: %s", quoteList(volumes))
 	}
 	if all := o.allNetworks(); len(all) > 0 {
 		line("    networks: %s  # so that checks reach what is not published", quoteList(all))
@@ -89,6 +96,9 @@ func (o *own) topLevel(line func(string, ...any)) {
 			line("networks:")
 		}
 		line("  %s: {name: %s, external: true}", quote(n), quote(n))
+	}
+	if o.cached {
+		line("volumes:\n  cache: {}  # what was fetched from git")
 	}
 	for _, kind := range []struct {
 		name  string

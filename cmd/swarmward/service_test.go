@@ -75,9 +75,10 @@ func newImage(t *testing.T, tag string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", cmd, err, out)
 	}
-	certs := filepath.Join(o.dir, "etc/ssl/certs")
-	if err := os.MkdirAll(certs, 0o700); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{"etc/ssl/certs", "cache"} {
+		if err := os.MkdirAll(filepath.Join(o.dir, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	bundle, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	if err != nil {
@@ -229,17 +230,22 @@ func (s *inside) members() []string {
 func (s *inside) everyCall(proxy string) {
 	s.t.Helper()
 	s.t.Cleanup(func() { s.clear("more") })
-	apply := func(code int, text string, says ...string) {
+	through := func(code int, args ...string) string {
 		s.t.Helper()
-		s.write("more.yaml", "name: more\nservices:\n"+text)
-		cmd := s.command(s.t.Context(), "apply", "--yes", "-f", "more.yaml")
+		cmd := s.command(s.t.Context(), args...)
 		cmd.Env = append(cmd.Env, "DOCKER_HOST=tcp://"+proxy)
 		out, err := cmd.CombinedOutput()
 		if got := cmd.ProcessState.ExitCode(); got != code {
 			s.t.Errorf("exit %d, want %d: %v\n%s", got, code, err, out)
 		}
+		return string(out)
+	}
+	apply := func(code int, text string, says ...string) {
+		s.t.Helper()
+		s.write("more.yaml", "name: more\nservices:\n"+text)
+		out := through(code, "apply", "--yes", "-f", "more.yaml")
 		for _, text := range says {
-			if !strings.Contains(string(out), text) {
+			if !strings.Contains(out, text) {
 				s.t.Errorf("does not say %q:\n%s", text, out)
 			}
 		}
@@ -253,6 +259,8 @@ func (s *inside) everyCall(proxy string) {
 	apply(4, "  b: {image: \"busybox:lab\", command: [sh, -c, \"echo for this reason; exit 3\"], stop_grace_period: 1s, deploy: {restart_policy: {condition: none}}}\nx-swarmward: {timeout: 5s}\n",
 		"for this reason")
 	apply(0, "  b: {image: \"busybox:lab\", command: [sleep, \"1000\"], stop_grace_period: 1s}\n")
+	// What a record needs goes with the records.
+	through(0, "destroy", "--yes", "more")
 	s.docker("volume", "rm", "more_idle")
 }
 
