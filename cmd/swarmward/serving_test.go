@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -215,5 +216,32 @@ x-swarmward: {checks: {redis: {redis: {service: redis}, interval: 24h}, gone: {t
 	}
 	if worker.value(`drift{stack="shop"}`) != "0" {
 		t.Error("the other stack is gone too")
+	}
+}
+
+// health asks as run serves: in a container both have the same environment.
+func TestHealth(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer server.Close()
+	t.Setenv("SWARMWARD_LISTEN", server.Listener.Addr().String())
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if code := run([]string{"health"}, null, null, null); code != 1 {
+		t.Errorf("plain HTTP to a server with TLS: exit code %d", code)
+	}
+	t.Setenv("SWARMWARD_TLS_CERT", "/run/secrets/tls_cert")
+	if code := run([]string{"health"}, null, null, null); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	server.Close()
+	if code := run([]string{"health"}, null, null, null); code != 1 {
+		t.Errorf("nobody there: exit code %d", code)
 	}
 }
