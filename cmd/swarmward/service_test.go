@@ -25,7 +25,7 @@ import (
 // are on: Redis and Centrifugo publish nothing here.
 func TestAsService(t *testing.T) {
 	t.Parallel()
-	newImage(t, "swarmward:lab")
+	newImage(t)
 	// Declared on a network that a person made before, with the socket's group.
 	t.Run("declared", func(t *testing.T) {
 		t.Parallel()
@@ -55,10 +55,18 @@ func TestAsService(t *testing.T) {
 	})
 }
 
-// newImage builds the image as the Dockerfile says, but for its first stage's
+var image sync.Once
+
+// newImage is the image of swarmward, made once for all tests that run it.
+func newImage(t *testing.T) {
+	t.Helper()
+	image.Do(func() { buildImage(t, "swarmward:lab") })
+}
+
+// buildImage builds the image as the Dockerfile says, but for its first stage's
 // own base image, which only a registry has: the same go build makes the
 // program here.
-func newImage(t *testing.T, tag string) {
+func buildImage(t *testing.T, tag string) {
 	t.Helper()
 	o := newOperator(t, sharedLab(t).Nodes[0])
 	text, err := os.ReadFile("../../Dockerfile")
