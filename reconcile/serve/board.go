@@ -44,7 +44,8 @@ type PassNote struct {
 	ExitCode    int       `json:"exitCode"`
 	Result      string    `json:"result"` // as in swarmward_passes_total
 	Written     int       `json:"written"`
-	Differing   int       `json:"differing"` // objects that still differ
+	Differing   int       `json:"differing"`          // objects that still differ
+	WentBack    bool      `json:"wentBack,omitempty"` // to a revision that worked
 	Error       string    `json:"error,omitempty"`
 }
 
@@ -135,7 +136,11 @@ func note(o *reconcile.Outcome) PassNote {
 		Revision: o.Revision, Started: o.Started, TookSeconds: o.Took.Seconds(),
 		ExitCode: o.ExitCode(), Result: result(o), Differing: len(differing(o)),
 	}
-	for _, a := range o.Applied {
+	applied := o.Applied
+	if o.Back != nil {
+		n.WentBack, applied = true, slices.Concat(applied, o.Back.Applied)
+	}
+	for _, a := range applied {
 		if a.Err == nil {
 			n.Written++
 		}
@@ -158,6 +163,9 @@ func result(o *reconcile.Outcome) string { return cmp.Or(results[o.ExitCode()], 
 // has ended, by somebody. An object that only has to be adopted is as the spec
 // says.
 func differing(o *reconcile.Outcome) []reconcile.Change {
+	if o.Back != nil {
+		o = o.Back // which undid the rest
+	}
 	if o.Plan == nil {
 		return nil
 	}

@@ -27,6 +27,7 @@ var (
 	descHeld      = gauge("held", "1 when a revision is held: it is not tried again before the spec changes or a person says so.", "stack")
 	descSuspended = gauge("suspended", "1 when a person has suspended the stack: nothing is written.", "stack")
 	descSuspSince = gauge("suspended_timestamp_seconds", "Since when the stack is suspended.", "stack")
+	descShut      = gauge("window_closed", "1 when no maintenance window of the stack is open: nothing is written.", "stack")
 	descRetry     = gauge("next_retry_timestamp_seconds", "When the pass after a failed one is due; 0 when none failed.", "stack")
 	descFailures  = gauge("consecutive_failures", "Failed passes in a row.", "stack")
 	descUnusable  = gauge("spec_unusable", "1 when the spec cannot be used as it is now; the last good one holds.", "stack")
@@ -53,7 +54,7 @@ var (
 func (g *gauges) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descDrift, descBlocked, descNotReady, descLastPass, descExitCode, descRevision,
-		descHeld, descSuspended, descSuspSince, descRetry, descFailures, descUnusable,
+		descHeld, descSuspended, descSuspSince, descShut, descRetry, descFailures, descUnusable,
 		descResult, descReason, descLatency, descFlaps, descLastGood, descSince,
 		descSourceAge, descSourceFailed, descLease, descStacks,
 	} {
@@ -111,10 +112,14 @@ func (send sender) stack(e entry) {
 		}
 	}
 	send(descNotReady, float64(unready), name)
-	if e.plan != nil {
-		send(descDrift, float64(len(differing(e.plan))), name)
-		send(descBlocked, float64(e.plan.Plan.Summary().Blocked), name)
+	if e.plan == nil {
+		return
 	}
+	// What a pass that ended early could not look at is as it was.
+	o = e.plan
+	send(descDrift, float64(len(differing(o))), name)
+	send(descBlocked, float64(o.Plan.Summary().Blocked), name)
+	send(descShut, bit(o.Shut != nil), name)
 }
 
 func (send sender) standing(stack string, s Standing) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,6 +24,7 @@ type Metrics struct {
 	passes   *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	changes  *prometheus.CounterVec
+	back     *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	failures *prometheus.CounterVec
 	requests *prometheus.CounterVec
@@ -42,6 +44,9 @@ func NewMetrics(board *Board, version string) *Metrics {
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "swarmward_changes_total", Help: "Changes that were written to the Swarm.",
 		}, []string{"stack", "kind", "action", "impact"}),
+		back: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "swarmward_rollbacks_total", Help: "Passes that went back to a revision that worked.",
+		}, []string{"stack"}),
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "swarmward_engine_request_duration_seconds", Help: "How long the Engine took to begin its answer; code is none where it gave none.",
 			Buckets: []float64{.001, .005, .025, .1, .5, 2.5, 10, 30},
@@ -58,7 +63,7 @@ func NewMetrics(board *Board, version string) *Metrics {
 		ConstLabels: prometheus.Labels{"version": version, "goversion": goVersion()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.passes, m.duration, m.changes, m.calls, m.failures, m.requests, build, &gauges{board},
+	m.registry.MustRegister(m.passes, m.duration, m.changes, m.back, m.calls, m.failures, m.requests, build, &gauges{board},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	board.mu.Lock()
 	defer board.mu.Unlock()
@@ -105,7 +110,13 @@ func (m *Metrics) pass(o *reconcile.Outcome) {
 	}
 	m.passes.WithLabelValues(o.Stack, result(o)).Inc()
 	m.duration.WithLabelValues(o.Stack).Observe(o.Took.Seconds())
-	for _, a := range o.Applied {
+	back := m.back.WithLabelValues(o.Stack)
+	applied := o.Applied
+	if o.Back != nil {
+		back.Inc()
+		applied = slices.Concat(applied, o.Back.Applied)
+	}
+	for _, a := range applied {
 		if c := a.Change; a.Err == nil {
 			m.changes.WithLabelValues(o.Stack, string(c.Kind), string(c.Action), string(cmp.Or(c.Impact, reconcile.ImpactNone))).Inc()
 		}
@@ -118,4 +129,5 @@ func (m *Metrics) forget(stack string) {
 	m.passes.DeletePartialMatch(of)
 	m.duration.DeletePartialMatch(of)
 	m.changes.DeletePartialMatch(of)
+	m.back.DeletePartialMatch(of)
 }

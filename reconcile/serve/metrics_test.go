@@ -31,6 +31,8 @@ func everything() *Metrics {
 	updated, failed, blocked := change("a", reconcile.ActionUpdate), change("b", reconcile.ActionUpdate), change("c", reconcile.ActionBlocked)
 	b.Post(stack, &reconcile.Outcome{
 		Stack: "whatrack", Revision: "4f2c1ab", Started: at, Took: 2 * time.Second,
+		Standing: reconcile.Standing{Held: &reconcile.Hold{Since: at}, Suspended: &reconcile.Suspension{At: at}, Status: &reconcile.Status{}},
+		Shut:     &reconcile.Shut{},
 		Plan:     &reconcile.Plan{Changes: []reconcile.Change{updated, failed, blocked, change("d", reconcile.ActionAdopt), change("e", reconcile.ActionNote)}},
 		Applied:  []reconcile.Applied{{Change: updated}, {Change: failed, Err: errors.New("no")}},
 		Verdicts: map[string]reconcile.Verdict{"redis": {State: reconcile.Converged}, "centrifugo": {State: reconcile.Failed}},
@@ -40,7 +42,6 @@ func everything() *Metrics {
 		}},
 	})
 	b.Stand("whatrack", func(s *Standing) {
-		s.Held, s.Suspended = &Mark{Since: at}, &Mark{Since: at}
 		s.Retry, s.Failures, s.SpecError = at.Add(time.Minute), 2, "it is broken"
 	})
 	b.Source("git.example.com/stacks", SourceState{Seen: time.Now(), Error: "no answer"})
@@ -153,6 +154,8 @@ func TestMetricValues(t *testing.T) {
 		"swarmward_held":                                 one(1),
 		"swarmward_suspended":                            one(1),
 		"swarmward_suspended_timestamp_seconds":          one(at),
+		"swarmward_window_closed":                        one(1),
+		"swarmward_rollbacks_total":                      one(0),
 		"swarmward_next_retry_timestamp_seconds":         one(at + 60),
 		"swarmward_consecutive_failures":                 one(2),
 		"swarmward_spec_unusable":                        one(1),
@@ -208,6 +211,30 @@ func TestMetricsOutliveAFailedPass(t *testing.T) {
 	m.board.Post(stack, &reconcile.Outcome{Stack: "whatrack", Plan: &reconcile.Plan{}})
 	if f := gather(t, m)["swarmward_check_result"]; f != nil {
 		t.Errorf("still there: %v", f)
+	}
+}
+
+// A pass that went back has changed what it undid, too, and what counts is what
+// is left after that.
+func TestMetricsOfAWayBack(t *testing.T) {
+	b := &Board{}
+	m := NewMetrics(b, "1.0")
+	c := reconcile.Change{Kind: reconcile.KindService, Object: "a", Action: reconcile.ActionUpdate}
+	o := &reconcile.Outcome{Stack: "s", Plan: &reconcile.Plan{Changes: []reconcile.Change{c}}, Applied: []reconcile.Applied{{Change: c}}}
+	back := *o
+	back.Plan = &reconcile.Plan{Changes: []reconcile.Change{c, {Kind: reconcile.KindConfig, Object: "b", Action: reconcile.ActionRemove}}}
+	o.Back = &back
+	b.Post(&spec.Stack{Name: "s"}, o)
+	got := gather(t, m)
+	for name, want := range map[string]map[string]float64{
+		"swarmward_changes_total": {"update none service s": 2}, "swarmward_rollbacks_total": {"s": 1}, "swarmward_drift": {"s": 1},
+	} {
+		if diff := cmp.Diff(want, values(got[name])); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if n := b.entries()[0].passes[0]; !n.WentBack || n.Written != 2 || n.Differing != 1 {
+		t.Errorf("%+v", n)
 	}
 }
 

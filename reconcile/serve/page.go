@@ -131,6 +131,7 @@ func (p *sheet) stack(e entry, s Standing) {
 	if o.Err != nil {
 		p.put("<pre class=\"bad\">%v</pre>\n", o.Err)
 	}
+	p.conditions(s.Conditions)
 	if e.plan != nil {
 		p.drift(differing(e.plan))
 	}

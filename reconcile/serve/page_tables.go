@@ -17,6 +17,21 @@ func (p *sheet) table(caption string, columns ...string) {
 	p.put("</tr>\n")
 }
 
+func (p *sheet) conditions(list []reconcile.Condition) {
+	if len(list) == 0 {
+		return
+	}
+	p.table("Conditions", "condition", "status", "reason", "since", "")
+	for _, c := range list {
+		p.put("<tr><td>%v</td><td>%v</td><td>%v</td><td>%v</td><td>%v", c.Type, c.Status, c.Reason, p.ago(c.Since), c.Message)
+		if c.Remedy != "" {
+			p.put("<div class=\"dim\">%v</div>", c.Remedy)
+		}
+		p.put("</td></tr>\n")
+	}
+	p.put("</table>\n")
+}
+
 func (p *sheet) drift(changes []reconcile.Change) {
 	if len(changes) == 0 {
 		return

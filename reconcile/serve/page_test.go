@@ -31,6 +31,9 @@ func TestPage(t *testing.T) {
 		}, {
 			Kind: reconcile.KindVolume, Name: "redis_data", Action: reconcile.ActionBlocked, Remedy: []string{"docker volume rm redis_data"},
 		}}},
+		Standing: reconcile.Standing{Held: &reconcile.Hold{Since: since, Why: "it did not work"}, Status: &reconcile.Status{Conditions: []reconcile.Condition{
+			{Type: reconcile.ConditionHeld, Status: reconcile.ConditionTrue, Reason: "held", Message: "revision 4f2c1ab is not tried again", Remedy: "correct the spec", Since: since},
+		}}},
 		Verdicts: map[string]reconcile.Verdict{"centrifugo": {State: reconcile.Failed, Message: "no suitable node"}},
 		Checks: []reconcile.CheckResult{{
 			Name: "redis", Kind: "redis", Status: reconcile.CheckFailed, Reason: reconcile.ReasonRefused, Remedy: "See its log.",
@@ -49,7 +52,7 @@ func TestPage(t *testing.T) {
 		"service redis", "changed by hand", "redis:7.2 -&gt; redis:7.4", "environment.PASSWORD (sensitive, changed)",
 		"volume redis_data", "docker volume rm redis_data", "no suitable node",
 		"refused", "See its log.", "docker service ps whatrack_redis", "&lt;script&gt;alert", "1h0m0s ago",
-		"3 failed in a row", "line 4: unknown key",
+		"Held 1h0m0s ago: it did not work", "revision 4f2c1ab is not tried again", "correct the spec", "3 failed in a row", "line 4: unknown key",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("it does not show %q", want)
