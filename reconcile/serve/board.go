@@ -18,7 +18,6 @@ type Board struct {
 	stacks    map[string]entry
 	standings map[string]Standing
 	sources   map[string]SourceState
-	lease     *bool
 	metrics   *Metrics // that count what is posted; nil: none do
 }
 
@@ -61,6 +60,9 @@ func (b *Board) Post(stack *spec.Stack, o *reconcile.Outcome) {
 	e.passes = append([]PassNote{note(o)}, was.passes[:min(len(was.passes), remembered-1)]...)
 	if o.Plan != nil {
 		e.plan = o
+	}
+	if standby(o) { // how the stack is, is for its leader to say
+		e.plan, was.checks = nil, nil
 	}
 	for _, c := range stack.Settings.Checks {
 		if r, ok := was.checks[c.Name]; ok {
@@ -157,7 +159,17 @@ var results = map[int]string{
 	reconcile.ExitNotConverged: "not_converged", reconcile.ExitStopped: "stopped", reconcile.ExitUnknown: "unknown",
 }
 
-func result(o *reconcile.Outcome) string { return cmp.Or(results[o.ExitCode()], "error") }
+func result(o *reconcile.Outcome) string {
+	if standby(o) {
+		return resultStandby
+	}
+	return cmp.Or(results[o.ExitCode()], "error")
+}
+
+// resultStandby is that of a pass that left the stack to another controller.
+const resultStandby = "standby"
+
+func standby(o *reconcile.Outcome) bool { return o.Leader != nil && !o.Leader.Here }
 
 // differing are the changes of the plan that are still to be made when the pass
 // has ended, by somebody. An object that only has to be adopted is as the spec

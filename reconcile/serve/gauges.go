@@ -47,7 +47,7 @@ var (
 var (
 	descSourceAge    = gauge("source_age_seconds", "How long ago the source of the specs last said what it holds.", "source")
 	descSourceFailed = gauge("source_failing", "1 when the source of the specs could not be had or used when it was asked last.", "source")
-	descLease        = gauge("lease_holder", "1 when this controller holds the lease, 0 when it stands by.")
+	descLease        = gauge("lease_holder", "1 when this controller leads the stack, 0 when it stands by.", "stack")
 	descStacks       = gauge("stacks", "Stacks that this controller has made a pass for.")
 )
 
@@ -69,6 +69,13 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	entries, rest := g.board.entries(), g.board.about()
 	send(descStacks, float64(len(entries)))
 	for _, e := range entries {
+		if l := e.outcome.Leader; l != nil {
+			send(descLease, bit(l.Here), e.stack.Name)
+		}
+		if standby(e.outcome) {
+			delete(rest.standings, e.stack.Name)
+			continue
+		}
 		send.stack(e)
 		for _, c := range e.stack.Settings.Checks {
 			if r, ok := e.checks[c.Name]; ok {
@@ -87,9 +94,6 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 			send(descSourceAge, time.Since(s.Seen).Seconds(), name)
 		}
 		send(descSourceFailed, bit(s.Error != ""), name)
-	}
-	if rest.lease != nil {
-		send(descLease, bit(*rest.lease))
 	}
 }
 

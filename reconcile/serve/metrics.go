@@ -108,7 +108,11 @@ func (m *Metrics) pass(o *reconcile.Outcome) {
 	for _, r := range results { // a rate needs the zero before the one
 		m.passes.WithLabelValues(o.Stack, r)
 	}
+	m.passes.WithLabelValues(o.Stack, resultStandby)
 	m.passes.WithLabelValues(o.Stack, result(o)).Inc()
+	if standby(o) {
+		return
+	}
 	m.duration.WithLabelValues(o.Stack).Observe(o.Took.Seconds())
 	back := m.back.WithLabelValues(o.Stack)
 	applied := o.Applied

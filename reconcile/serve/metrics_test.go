@@ -32,7 +32,7 @@ func everything() *Metrics {
 	b.Post(stack, &reconcile.Outcome{
 		Stack: "whatrack", Revision: "4f2c1ab", Started: at, Took: 2 * time.Second,
 		Standing: reconcile.Standing{Held: &reconcile.Hold{Since: at}, Suspended: &reconcile.Suspension{At: at}, Status: &reconcile.Status{}},
-		Shut:     &reconcile.Shut{},
+		Shut:     &reconcile.Shut{}, Leader: &reconcile.Leader{Holder: "a", Here: true},
 		Plan:     &reconcile.Plan{Changes: []reconcile.Change{updated, failed, blocked, change("d", reconcile.ActionAdopt), change("e", reconcile.ActionNote)}},
 		Applied:  []reconcile.Applied{{Change: updated}, {Change: failed, Err: errors.New("no")}},
 		Verdicts: map[string]reconcile.Verdict{"redis": {State: reconcile.Converged}, "centrifugo": {State: reconcile.Failed}},
@@ -45,7 +45,6 @@ func everything() *Metrics {
 		s.Retry, s.Failures, s.SpecError = at.Add(time.Minute), 2, "it is broken"
 	})
 	b.Source("git.example.com/stacks", SourceState{Seen: time.Now(), Error: "no answer"})
-	b.Lease(true)
 	m.EngineCall("GET /services", 200, 3*time.Millisecond)
 	m.EngineCall("GET /services", 0, time.Second)
 	m.request("/healthz", 200)
@@ -141,7 +140,7 @@ func TestMetricValues(t *testing.T) {
 	check := func(v float64) map[string]float64 { return map[string]float64{"redis redis whatrack": v} }
 	want := map[string]map[string]float64{
 		"swarmward_passes_total": {
-			"ok whatrack": 0, "error whatrack": 0, "check_failed whatrack": 0, "not_converged whatrack": 1, "stopped whatrack": 0, "unknown whatrack": 0,
+			"ok whatrack": 0, "error whatrack": 0, "check_failed whatrack": 0, "not_converged whatrack": 1, "stopped whatrack": 0, "unknown whatrack": 0, "standby whatrack": 0,
 		},
 		"swarmward_pass_duration_seconds":                one(1),
 		"swarmward_changes_total":                        {"update rolling service whatrack": 1},
@@ -166,7 +165,7 @@ func TestMetricValues(t *testing.T) {
 		"swarmward_check_last_success_timestamp_seconds": check(at),
 		"swarmward_check_since_timestamp_seconds":        check(at),
 		"swarmward_source_failing":                       {"git.example.com/stacks": 1},
-		"swarmward_lease_holder":                         {"": 1},
+		"swarmward_lease_holder":                         one(1),
 		"swarmward_stacks":                               {"": 1},
 		"swarmward_engine_request_duration_seconds":      {"200 GET /services": 1, "none GET /services": 1},
 		"swarmward_engine_request_errors_total":          {"GET /services": 1},
@@ -211,6 +210,34 @@ func TestMetricsOutliveAFailedPass(t *testing.T) {
 	m.board.Post(stack, &reconcile.Outcome{Stack: "whatrack", Plan: &reconcile.Plan{}})
 	if f := gather(t, m)["swarmward_check_result"]; f != nil {
 		t.Errorf("still there: %v", f)
+	}
+}
+
+// Who stands by tells of a stack that it does, and nothing else: the leader's
+// word would be contradicted by an old one.
+func TestMetricsOfAStandby(t *testing.T) {
+	m := everything()
+	m.board.Post(whatrack(), &reconcile.Outcome{Stack: "whatrack", Plan: &reconcile.Plan{}, Leader: &reconcile.Leader{Holder: "b"}})
+	for name, f := range gather(t, m) {
+		v, of := 0.0, false
+		for labels, value := range values(f) {
+			if strings.Contains(labels, "whatrack") {
+				v, of = max(v, value), true
+			}
+		}
+		switch counts := strings.HasSuffix(name, "_total") || strings.HasSuffix(name, "_duration_seconds"); {
+		case name == "swarmward_lease_holder" && (!of || v != 0):
+			t.Errorf("%s is %v", name, v)
+		case of && !counts && name != "swarmward_lease_holder":
+			t.Errorf("%s is told", name)
+		}
+	}
+	if v := values(gather(t, m)["swarmward_passes_total"])["standby whatrack"]; v != 1 {
+		t.Errorf("%v passes of a standby", v)
+	}
+	rec := ask((&Server{Board: m.board}).Handler(), "GET", "/api/v1/status", "")
+	if !strings.Contains(rec.Body.String(), `"holder": "b"`) {
+		t.Errorf("the status does not name the leader:\n%s", rec.Body)
 	}
 }
 

@@ -31,15 +31,13 @@ var pagePolicy = func() string {
 func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	entries, rest := s.Board.entries(), s.Board.about()
 	p := &sheet{now: time.Now()}
-	p.head(s.Version, entries, rest.controller())
+	c := rest.controller(entries)
+	p.head(s.Version, entries, c)
 	for _, e := range entries {
 		p.stack(e, rest.standings[e.stack.Name])
-		delete(rest.standings, e.stack.Name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(rest.standings)) {
-		if why := rest.standings[name].SpecError; why != "" {
-			p.put(`<section><h2><span class="bad">unusable</span> %v</h2><pre class="bad">%v</pre></section>`, name, why)
-		}
+	for _, name := range slices.Sorted(maps.Keys(c.Unusable)) {
+		p.put(`<section><h2><span class="bad">unusable</span> %v</h2><pre class="bad">%v</pre></section>`, name, c.Unusable[name])
 	}
 	if len(entries) == 0 {
 		p.put(`<p>No pass has been made yet.</p>`)
@@ -107,9 +105,6 @@ func (p *sheet) head(version string, entries []entry, c controller) {
 <style>`, title)
 	p.out.WriteString(pageCSS)
 	p.put("</style>\n</head>\n<body>\n<header>\n<h1>swarmward</h1>\n<p>%v", version)
-	if c.Lease != "" {
-		p.put(` · lease %v`, c.Lease)
-	}
 	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
 		p.put(` · %v`, name)
 		if s := c.Sources[name]; s.Error != "" {
@@ -142,6 +137,11 @@ func (p *sheet) stack(e entry, s Standing) {
 }
 
 func (p *sheet) standing(s Standing) {
+	if l := s.Leader; l != nil && l.Here {
+		p.put("<p class=\"dim\">Led from here: %v</p>\n", l.Holder)
+	} else if l != nil {
+		p.put("<p class=\"warn\">Led by %v; this controller stands by</p>\n", l.Holder)
+	}
 	if m := s.Suspended; m != nil {
 		p.put("<p class=\"warn\">Suspended %v by %v: %v</p>\n", p.ago(m.Since), m.By, m.Why)
 	}

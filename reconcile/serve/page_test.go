@@ -22,7 +22,7 @@ func TestPage(t *testing.T) {
 	stack := whatrack()
 	stack.Commit = &spec.Commit{Author: "Ana", Subject: "Newer <Redis>"}
 	s.Board.Post(stack, &reconcile.Outcome{
-		Stack: "whatrack", Revision: "4f2c1ab", Started: since,
+		Stack: "whatrack", Revision: "4f2c1ab", Started: since, Leader: &reconcile.Leader{Holder: "task.1", Here: true},
 		Plan: &reconcile.Plan{Changes: []reconcile.Change{{
 			Kind: reconcile.KindService, Name: "redis", Action: reconcile.ActionUpdate, Cause: "changed by hand",
 			Fields: []reconcile.FieldChange{
@@ -42,12 +42,12 @@ func TestPage(t *testing.T) {
 		}},
 	})
 	s.Board.Stand("whatrack", func(x *Standing) { x.Failures, x.SpecError = 3, "line 4: unknown key" })
+	s.Board.Stand("stacks/broken.yaml", func(x *Standing) { x.SpecError = "line 9" })
 	s.Board.Source("git.example.com/stacks", SourceState{Error: "no answer"})
-	s.Board.Lease(false)
 	rec := ask(s.Handler(), "GET", "/", "")
 	body := rec.Body.String()
 	for _, want := range []string{
-		"1.0-test", "lease standby", "git.example.com/stacks", "no answer", "<title>swarmward – whatrack</title>",
+		"1.0-test", "Led from here: task.1", "stacks/broken.yaml", "line 9", "git.example.com/stacks", "no answer", "<title>swarmward – whatrack</title>",
 		"4f2c1ab", "Newer &lt;Redis&gt;", "not_converged",
 		"service redis", "changed by hand", "redis:7.2 -&gt; redis:7.4", "environment.PASSWORD (sensitive, changed)",
 		"volume redis_data", "docker volume rm redis_data", "no suitable node",

@@ -13,6 +13,8 @@ type Standing struct {
 	Held       *Mark                 `json:"held,omitempty"`      // a revision that is not tried again
 	Suspended  *Mark                 `json:"suspended,omitempty"` // a person's word that nothing is written
 	Conditions []reconcile.Condition `json:"conditions,omitempty"`
+	// Leader is the controller that reconciles the stack, where several could.
+	Leader *reconcile.Leader `json:"leader,omitempty"`
 	// Retry is when the next pass after a failure is due, Failures how many there
 	// were in a row.
 	Retry    time.Time `json:"retry,omitzero"`
@@ -39,20 +41,19 @@ type SourceState struct {
 func (b *Board) Stand(stack string, change func(*Standing)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.standings == nil {
-		b.standings = map[string]Standing{}
-	}
 	s := b.standings[stack]
 	change(&s)
-	b.standings[stack] = s
+	b.keep(stack, s)
 }
 
 // stands takes up what a pass has found of its stack's standing.
 func (b *Board) stands(stack string, o *reconcile.Outcome) {
+	s := b.standings[stack]
+	s.Leader = o.Leader
 	if o.Status == nil {
+		b.keep(stack, s)
 		return
 	}
-	s := b.standings[stack]
 	s.Conditions, s.Held, s.Suspended = o.Status.Conditions, nil, nil
 	if h := o.Held; h != nil {
 		s.Held = &Mark{Since: h.Since, Why: h.Why}
@@ -60,6 +61,10 @@ func (b *Board) stands(stack string, o *reconcile.Outcome) {
 	if x := o.Suspended; x != nil {
 		s.Suspended = &Mark{Since: x.At, By: x.By, Why: x.Why}
 	}
+	b.keep(stack, s)
+}
+
+func (b *Board) keep(stack string, s Standing) {
 	if b.standings == nil {
 		b.standings = map[string]Standing{}
 	}
@@ -77,23 +82,14 @@ func (b *Board) Source(name string, s SourceState) {
 	b.sources[name] = s
 }
 
-// Lease says whether this controller holds the lease. Where nothing is said
-// there is no lease.
-func (b *Board) Lease(held bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.lease = &held
-}
-
 // about is all that is known beside passes, at one moment.
 type about struct {
 	standings map[string]Standing
 	sources   map[string]SourceState
-	lease     *bool
 }
 
 func (b *Board) about() about {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return about{maps.Clone(b.standings), maps.Clone(b.sources), b.lease}
+	return about{maps.Clone(b.standings), maps.Clone(b.sources)}
 }

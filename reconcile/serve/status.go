@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/swarmward/swarmward/reconcile/render"
@@ -10,25 +11,29 @@ import (
 
 // controller is what the status says of the controller itself.
 type controller struct {
-	Lease   string                 `json:"lease,omitempty"` // held or standby; empty: there is none
 	Sources map[string]SourceState `json:"sources,omitempty"`
+	// Unusable are the specs that never could be used, by what they are loaded from.
+	Unusable map[string]string `json:"unusable,omitempty"`
 }
 
-func (a about) controller() controller {
+func (a about) controller(known []entry) controller {
 	c := controller{Sources: a.sources}
-	if a.lease != nil {
-		c.Lease = "standby"
-		if *a.lease {
-			c.Lease = "held"
+	for name, s := range a.standings {
+		if s.SpecError == "" || slices.ContainsFunc(known, func(e entry) bool { return e.stack.Name == name }) {
+			continue
 		}
+		if c.Unusable == nil {
+			c.Unusable = map[string]string{}
+		}
+		c.Unusable[name] = s.SpecError
 	}
 	return c
 }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	rest := s.Board.about()
-	out := render.Status{Controller: rest.controller()}
-	for _, e := range s.Board.entries() {
+	entries, rest := s.Board.entries(), s.Board.about()
+	out := render.Status{Controller: rest.controller(entries)}
+	for _, e := range entries {
 		out.Stacks = append(out.Stacks, render.StackStatus{Outcome: e.outcome, Standing: rest.standings[e.stack.Name]})
 	}
 	w.Header().Set("Content-Type", "application/json")
