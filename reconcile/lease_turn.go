@@ -14,63 +14,46 @@ import (
 // agreed to.
 var ErrReplanned = errors.New("the plan is another one by now")
 
-// turn is a pass's turn to write to its stack. The zero value and nil write
-// without a lease.
+// turn is a pass's turn to write to its stack. Nil, and one without a lease, may
+// always write.
 type turn struct {
 	lease  *Lease
 	stack  string
 	say    func(state, message string)
 	ctx    context.Context // of the pass; ends when the turn is lost
 	cancel context.CancelCauseFunc
-	leader *Leader // of a controller
-
-	plan *Plan // as it is now
-	seen *Observed
-
-	life *life       // of a controller; its session
-	stop func() bool // ends that it is followed
+	leader *Leader     // of a controller
+	life   *life       // of a controller; its session
+	stop   func() bool // ends that it is followed
 
 	mu  sync.Mutex
 	own *claim
 }
 
-// turn begins a pass with a plan that was computed from seen. Where there is
-// something to write it waits for whoever writes; what it was to do is then
-// looked at again, by replan.
-func (r *Reconciler) turn(ctx context.Context, stack *spec.Stack, plan *Plan, seen *Observed, replan func(context.Context) (*Plan, *Observed, error)) (*turn, error) {
-	t := &turn{lease: r.Lease, stack: stack.Name, plan: plan, seen: seen}
+// turn begins one, for a pass over what was seen. A controller that does not
+// lead the stack gets none: the error is a standing. Passes within passes share
+// the turn of the outermost.
+func (r *Reconciler) turn(ctx context.Context, stack string, seen *Observed) (t *turn, end func(), err error) {
+	if r.own != nil {
+		return r.own, func() {}, nil
+	}
+	t = &turn{lease: r.Lease, stack: stack}
 	t.say = func(state, message string) {
 		if r.Report != nil {
-			r.Report(Event{PhaseApply, "stack " + stack.Name, state, message})
+			r.Report(Event{PhaseApply, "stack " + stack, state, message})
 		}
 	}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
-	if t.lease == nil {
-		return t, nil
+	if t.lease != nil && t.lease.Session != nil {
+		err = t.lead(seen)
 	}
-	if err := t.lead(); err != nil || !plan.Writes() {
-		return t, err
-	}
-	fresh, err := t.take(ctx, seen)
-	if err != nil || fresh {
-		return t, err
-	}
-	if t.plan, t.seen, err = replan(t.ctx); err != nil {
-		return t, err
-	}
-	if r.Replanned != nil {
-		return t, r.Replanned(plan, t.plan)
-	}
-	return t, nil
+	return t, t.end, err
 }
 
-// lead the stack, where this is a controller.
-func (t *turn) lead() error {
+// lead the stack as a controller.
+func (t *turn) lead(seen *Observed) error {
 	s := t.lease.Session
-	if s == nil {
-		return nil
-	}
-	m, err := MemoryOf(t.seen, t.stack)
+	m, err := MemoryOf(seen, t.stack)
 	if err != nil {
 		return err
 	}
@@ -79,17 +62,34 @@ func (t *turn) lead() error {
 	}
 	t.stop = context.AfterFunc(t.life.ctx, func() { t.cancel(context.Cause(t.life.ctx)) })
 	abandoned := m.Writer != nil && t.lease.free(t.stack, m, "")
-	if t.plan.Writes() {
-		_, err = s.mayLead(t.ctx, t.stack, m, t.seen)
-	} else {
-		err = s.lead(t.ctx, t.stack, m, t.seen, abandoned)
-	}
+	err = s.lead(t.ctx, t.stack, m, seen, abandoned)
 	if other := (*standing)(nil); errors.As(err, &other) {
 		t.leader = &other.Leader
 	} else {
 		t.leader = &Leader{Holder: s.Holder, Here: true}
 	}
 	return err
+}
+
+// ready for a plan that was computed from seen: where there is something to
+// write, the turn is waited for. Where somebody else has written since, the plan
+// is made again.
+func (r *Reconciler) ready(t *turn, plan *Plan, seen *Observed, replan func(context.Context) (*Plan, *Observed, error)) (*Plan, *Observed, error) {
+	if t.lease == nil || !plan.Writes() {
+		return plan, seen, nil
+	}
+	fresh, err := t.take(t.ctx, seen)
+	if err != nil || fresh {
+		return plan, seen, err
+	}
+	is, seen, err := replan(t.ctx)
+	if err == nil && r.Replanned != nil {
+		err = r.Replanned(plan, is)
+	}
+	if err != nil {
+		return plan, seen, err
+	}
+	return is, seen, nil
 }
 
 // take the claim, unless this turn has it.
@@ -203,8 +203,8 @@ func (e classedError) Error() string { return e.text }
 func (e classedError) Unwrap() error { return e.class }
 
 // notBegun is what a pass comes to that did not get its turn.
-func (t *turn) notBegun(stack *spec.Stack, started time.Time, err error) *Outcome {
-	o := &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: t.plan, Leader: t.leader, Started: started, Took: time.Since(started)}
+func (t *turn) notBegun(stack *spec.Stack, plan *Plan, started time.Time, err error) *Outcome {
+	o := &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: plan, Leader: t.leader, Started: started, Took: time.Since(started)}
 	var other *standing
 	if errors.As(err, &other) {
 		o.Leader = &other.Leader
@@ -214,10 +214,10 @@ func (t *turn) notBegun(stack *spec.Stack, started time.Time, err error) *Outcom
 	return o
 }
 
-// withoutMemory are the changes of the plan, and the removal of the stack's
-// memory by itself: it says whose turn it is, and goes last.
-func (t *turn) withoutMemory() (changes []Change, memory *Change) {
-	for _, c := range t.plan.Changes {
+// withoutMemory are the changes of a plan, and the removal of the stack's memory
+// by itself: it says whose turn it is, and goes last.
+func (t *turn) withoutMemory(plan *Plan) (changes []Change, memory *Change) {
+	for _, c := range plan.Changes {
 		if t.lease != nil && c.Kind == KindConfig && c.Object == memoryName(t.stack) {
 			memory = &c
 			continue

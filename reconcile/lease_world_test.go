@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
-
-	"github.com/swarmward/swarmward/spec"
 )
 
 // raft is what of a Swarm the lease is kept in, and the writes to one stack in
@@ -225,8 +223,11 @@ func (p *process) pass(lease *Lease, n int, rest time.Duration) error {
 	}
 	r := &Reconciler{Engine: p, Lease: lease}
 	plan, seen := &Plan{Changes: []Change{{Write: CreateVolume{}}}}, &Observed{Configs: byName(configs)}
-	t, err := r.turn(p.ctx, &spec.Stack{Name: "web"}, plan, seen, func(context.Context) (*Plan, *Observed, error) { return plan, seen, nil })
-	defer t.end()
+	t, end, err := r.turn(p.ctx, "web", seen)
+	defer end()
+	if err == nil {
+		_, _, err = r.ready(t, plan, seen, func(context.Context) (*Plan, *Observed, error) { return plan, seen, nil })
+	}
 	if err != nil {
 		return err
 	}

@@ -184,12 +184,15 @@ func (r *Reconciler) Pass(ctx context.Context, stack *spec.Stack) *Outcome {
 // starts nothing new and returns what was done.
 func (r *Reconciler) Apply(ctx context.Context, stack *spec.Stack, plan *Plan, seen *Observed) *Outcome {
 	started := time.Now()
-	t, err := r.turn(ctx, stack, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) { return r.Plan(ctx, stack) })
-	defer t.end()
-	if err != nil {
-		return t.notBegun(stack, started, err)
+	t, end, err := r.turn(ctx, stack.Name, seen)
+	defer end()
+	if err == nil {
+		plan, seen, err = r.ready(t, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) { return r.Plan(ctx, stack) })
 	}
-	ctx, plan, seen = t.ctx, t.plan, t.seen
+	if err != nil {
+		return t.notBegun(stack, plan, started, err)
+	}
+	ctx = t.ctx
 	p := newPass(r, stack, plan)
 	p.since, p.out.Leader = seen.At, t.leader
 	own := *r

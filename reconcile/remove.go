@@ -110,25 +110,28 @@ func (x *diffing) keepVolumes() {
 // Destroy makes the removals of such a plan, which was computed from seen.
 func (r *Reconciler) Destroy(ctx context.Context, stack string, plan *Plan, seen *Observed) *Outcome {
 	started, empty := time.Now(), &spec.Stack{Name: stack}
-	t, err := r.turn(ctx, empty, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) {
-		seen, err := r.Observe(ctx, empty)
-		if err != nil {
-			return nil, nil, err
-		}
-		again := Destroy(stack, seen)
-		if plan.forgets {
-			again.Forget(seen)
-		}
-		return again, seen, nil
-	})
-	defer t.end()
-	if err != nil {
-		return t.notBegun(empty, started, err)
+	t, end, err := r.turn(ctx, stack, seen)
+	defer end()
+	if err == nil {
+		plan, _, err = r.ready(t, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) {
+			seen, err := r.Observe(ctx, empty)
+			if err != nil {
+				return nil, nil, err
+			}
+			again := Destroy(stack, seen)
+			if plan.forgets {
+				again.Forget(seen)
+			}
+			return again, seen, nil
+		})
 	}
-	p := newPass(r, empty, t.plan)
+	if err != nil {
+		return t.notBegun(empty, plan, started, err)
+	}
+	p := newPass(r, empty, plan)
 	own := *r
 	own.own, p.Reconciler = t, &own
-	changes, memory := t.withoutMemory()
+	changes, memory := t.withoutMemory(plan)
 	p.removeAll(t.ctx, changes)
 	p.forget(memory)
 	p.end(t.ctx, started)

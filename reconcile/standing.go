@@ -136,13 +136,55 @@ func (r *Reconciler) Proceed(ctx context.Context, stack *spec.Stack, plan *Plan,
 }
 
 func (r *Reconciler) proceed(ctx context.Context, stack *spec.Stack, plan *Plan, seen *Observed) *Outcome {
+	t, end, err := r.turn(ctx, stack.Name, seen)
+	defer end()
+	if err != nil {
+		return r.notBegun(ctx, t, stack, plan, seen, err)
+	}
+	own := *r
+	own.own = t
+	o := own.inTurn(stack, plan, seen)
+	o.Leader = t.leader
+	if o.Back != nil {
+		o.Back.Leader = t.leader
+	}
+	return o
+}
+
+// notBegun is a pass that did not get its turn: a controller that stands by
+// looks, and leaves the checks to the one that leads.
+func (r *Reconciler) notBegun(ctx context.Context, t *turn, stack *spec.Stack, plan *Plan, seen *Observed, err error) *Outcome {
+	o := t.notBegun(stack, plan, time.Now(), err)
+	if o.Err != nil {
+		return o
+	}
 	k, err := r.recall(stack, plan, seen)
+	if err != nil {
+		o.Err = err
+		return o
+	}
+	look := r.look(ctx, stack, plan, seen, k, func(*spec.Stack) []spec.Check { return nil })
+	look.Leader = o.Leader
+	return look
+}
+
+// inTurn is the rest of a pass that has its turn, or leads.
+func (r *Reconciler) inTurn(stack *spec.Stack, plan *Plan, seen *Observed) *Outcome {
+	ctx := r.own.ctx
+	k, err := r.recall(stack, plan, seen)
+	if err == nil && k.memory.Suspended == nil && !k.held && plan.Writes() {
+		was := plan
+		plan, seen, err = r.ready(r.own, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) { return r.Plan(ctx, stack) })
+		if err == nil && plan != was {
+			k, err = r.recall(stack, plan, seen)
+		}
+	}
 	if err == nil && k.memory.Suspended == nil && !k.held {
 		err = r.begin(ctx, stack, plan, &k)
 	}
 	switch {
 	case err != nil:
-		return &Outcome{Stack: stack.Name, Revision: stack.Revision, Plan: plan, Err: err}
+		return r.own.notBegun(stack, plan, time.Now(), err)
 	case k.memory.Suspended != nil:
 		return r.look(ctx, stack, plan, seen, k, allChecks)
 	case k.held:

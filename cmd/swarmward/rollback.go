@@ -14,6 +14,7 @@ import (
 
 type rollbackFlags struct {
 	yes        bool
+	lease      leaseFlags
 	by, reason string
 }
 
@@ -41,6 +42,7 @@ at the record until the spec changes, or swarmward resume.`,
 	}
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "`TEXT` that says why, for those who wonder")
+	f.lease.register(cmd, false)
 	cmd.Flags().StringVar(&f.by, "by", person(), "`NAME` of who does it")
 	a.takesGit(cmd)
 	return cmd
@@ -66,6 +68,9 @@ func stackAndNumber(args []string) (stack string, number int, err error) {
 }
 
 func (a *app) rollback(cmd *cobra.Command, name string, number int, f rollbackFlags) error {
+	if err := f.lease.check(); err != nil {
+		return err
+	}
 	x, err := a.oneSubject(cmd, name)
 	if err != nil {
 		return err
@@ -91,7 +96,9 @@ func (a *app) rollback(cmd *cobra.Command, name string, number int, f rollbackFl
 		})
 		return errors.Join(err, exit(code))
 	}
-	if to.Plan.Writes() && !f.yes && a.output == "text" && isTerminal(a.in) && isTerminal(a.out) {
+	asks := to.Plan.Writes() && !f.yes && a.output == "text" && isTerminal(a.in) && isTerminal(a.out)
+	r.Lease, r.Replanned = f.lease.lease(cmd.Context(), e, cmd.Name()), a.agreed(asks)
+	if asks {
 		if answer := a.ask(cmd.Context(), "\nGo back? Only yes is taken for it: "); answer != "yes" {
 			fmt.Fprintln(a.out, "Nothing was changed.")
 			return exit(reconcile.ExitStopped)
