@@ -82,3 +82,14 @@ func ip(ctx context.Context, args ...string) error {
 	}
 	return nil
 }
+
+// Disconnect pulls the node's cable; what runs on the node goes
+// on, and hears of no other.
+func (n *Node) Disconnect(ctx context.Context) error {
+	return ip(ctx, "-n", n.Netns, "link", "set", "eth0", "down")
+}
+
+// Reconnect plugs it in again.
+func (n *Node) Reconnect(ctx context.Context) error {
+	return ip(ctx, "-n", n.Netns, "link", "set", "eth0", "up")
+}
