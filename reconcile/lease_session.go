@@ -180,11 +180,11 @@ func (s *Session) round(ctx context.Context, l *life) error {
 	return nil
 }
 
-// renew after two ninths of the time to live: every 10 s of 45.
+// renew after a fifth of the time to live.
 func (s *Session) renew(ctx context.Context, l *life, c swarm.Config) error {
 	began := s.now()
 	l.mu.Lock()
-	due := began.mono-l.term.began.mono >= s.ttl()*2/9 || l.term.left(began) <= 0
+	due := began.mono-l.term.began.mono >= s.ttl()/5 || l.term.left(began) <= 0
 	l.mu.Unlock()
 	if !due {
 		return nil

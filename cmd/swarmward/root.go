@@ -53,7 +53,8 @@ Exit codes:
   4  not converged in time, or rolled back by Swarm
   5  stopped for a person: a difference is blocked, somebody changed the same by
      hand meanwhile, a kept plan no longer holds, the stack is suspended, its
-     revision is held, it is outside of its windows, or apply was declined
+     revision is held, somebody else writes to it, it is outside of its windows, or
+     apply was declined
   6  converged, but a check could not be tried
 
 Every flag can also be given as an environment variable: --env-file as

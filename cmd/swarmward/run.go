@@ -33,6 +33,10 @@ reported, and nothing is written.
 With -f DIR the stacks come and go with the files in it. A stack whose file is
 gone is left as it is. No stack waits for another.
 
+Several of them may share their stacks: for each stack one leads, and the others
+stand by until it ends or is not heard of for --lease-ttl. A pass waits for an
+apply that is under way, and an apply for a pass.
+
 With --listen it shows people a page at / and answers programs at /healthz,
 /readyz, /metrics, /api/v1/status, /api/v1/plan, /api/v1/history,
 /api/v1/health/redis, /api/v1/health/CHECK and, with a token or a signature,

@@ -89,6 +89,7 @@ type outcomeJSON struct {
 	Applied       []appliedJSON                `json:"applied"`
 	Services      map[string]reconcile.Verdict `json:"services"`
 	Checks        []reconcile.CheckResult      `json:"checks"`
+	Leader        *reconcile.Leader            `json:"leader,omitempty"` // among several controllers
 	Record        int                          `json:"record,omitempty"` // that was kept of it
 	standingJSON
 }
@@ -141,7 +142,7 @@ func newOutcome(o *reconcile.Outcome) outcomeJSON {
 	out := outcomeJSON{
 		SchemaVersion: schemaVersion, Stack: o.Stack, Revision: o.Revision, ExitCode: o.ExitCode(),
 		Started: o.Started, TookSeconds: o.Took.Seconds(), Applied: []appliedJSON{},
-		Services: o.Verdicts, Checks: o.Checks, standingJSON: newStanding(o),
+		Services: o.Verdicts, Checks: o.Checks, Leader: o.Leader, standingJSON: newStanding(o),
 	}
 	if o.Plan != nil {
 		p := newPlan(o.Plan)
