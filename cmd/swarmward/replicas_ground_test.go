@@ -156,19 +156,19 @@ func (p *tap) answered(r *http.Response) error {
 }
 
 // replicas are swarmwards that share the stack web, whose one service runs no
-// task.
+// task. Its config becomes a new one each time: what somebody makes who should
+// not is seen, whatever the Swarm says to it.
 type replicas struct {
 	t       *testing.T
 	api     *client.Client
 	dir     string
 	binary  string
+	ttl     time.Duration
 	writing writing
 }
 
-const replicaTTL = 6 * time.Second
-
-func newReplicas(t *testing.T, api *client.Client) *replicas {
-	r := &replicas{t: t, api: api, dir: t.TempDir(), binary: builtBinary(t), writing: writing{count: map[string]int{}}}
+func newReplicas(t *testing.T, api *client.Client, ttl time.Duration) *replicas {
+	r := &replicas{t: t, ttl: ttl, api: api, dir: t.TempDir(), binary: builtBinary(t), writing: writing{count: map[string]int{}}}
 	r.want("first")
 	t.Cleanup(func() {
 		for _, wrong := range r.writing.wrong {
@@ -181,7 +181,7 @@ func newReplicas(t *testing.T, api *client.Client) *replicas {
 // want makes the spec another one.
 func (r *replicas) want(value string) {
 	r.t.Helper()
-	text := fmt.Sprintf("name: web\nservices:\n  a: {image: \"busybox:lab\", environment: {V: %s}, deploy: {replicas: 0}}\n", value)
+	text := fmt.Sprintf("name: web\nservices:\n  a: {image: \"busybox:lab\", environment: {V: %s}, configs: [c], deploy: {replicas: 0}}\nconfigs:\n  c: {content: %[1]s}\n", value)
 	next := filepath.Join(r.dir, "next")
 	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, r.spec())); err != nil {
 		r.t.Fatal(err)
@@ -216,7 +216,7 @@ func (r *replicas) start(name, engine string, args ...string) *replica {
 func (r *replicas) startTapped(name, engine string, listen func(*replica), args ...string) *replica {
 	r.t.Helper()
 	x := &replica{background: &background{t: r.t}, tap: newTap(r.t, engine, name, &r.writing), ended: make(chan struct{})}
-	x.cmd = exec.Command(r.binary, append(args, "-f", r.spec(), "--log-format", "json", "--lease-ttl", replicaTTL.String())...)
+	x.cmd = exec.Command(r.binary, append(args, "-f", r.spec(), "--log-format", "json", "--lease-ttl", r.ttl.String())...)
 	x.cmd.Env = append(os.Environ(), "DOCKER_HOST="+x.host)
 	x.cmd.Stdout, x.cmd.Stderr = x.background, x.background
 	listen(x)
@@ -237,6 +237,18 @@ func (r *replicas) startTapped(name, engine string, listen func(*replica), args 
 }
 
 func (x *replica) signal(s syscall.Signal) { _ = x.cmd.Process.Signal(s) }
+
+// freeze pauses it, and returns when it is.
+func (x *replica) freeze() {
+	x.signal(syscall.SIGSTOP)
+	for {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", x.cmd.Process.Pid))
+		if err != nil || bytes.Contains(status, []byte("\nState:\tT")) {
+			return
+		}
+		<-time.After(time.Millisecond)
+	}
+}
 
 // finish waits for a command to end.
 func (x *replica) finish() int {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/swarm"
 
@@ -15,14 +16,14 @@ import (
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	sim := swarmlab.StartSim(t)
-	r := newReplicas(t, sim.Client(t))
+	r := newReplicas(t, sim.Client(t), 6*time.Second)
 	all := []*replica{r.controller("a", sim.Host), r.controller("b", sim.Host), r.controller("c", sim.Host)}
 	leader, others := r.leads(all...)
 	r.has("first")
 
 	// Paused when it has just got the claim, it is followed by another one, and
 	// writes nothing when it wakes.
-	leader.set(&leader.claimed, func() { leader.signal(syscall.SIGSTOP) })
+	leader.set(&leader.claimed, leader.freeze)
 	r.want("second")
 	r.has("second")
 	wrote := r.writing.of(leader.name)
@@ -100,13 +101,13 @@ func TestReplicas(t *testing.T) {
 }
 
 // The manager of the leading controller is cut off from the others: somebody
-// else leads at a manager that has a quorum, and who was cut off stands by when
-// it is heard of again.
+// else leads at a manager that has a quorum, and who was cut off learns of it
+// before it writes anything.
 func TestReplicasApart(t *testing.T) {
 	t.Parallel()
 	swarmlab.Require(t)
 	lab := swarmlab.Start(t, swarmlab.Options{Managers: 3})
-	r := newReplicas(t, lab.Nodes[0].Client(t))
+	r := newReplicas(t, lab.Nodes[0].Client(t), 15*time.Second)
 	at := map[string]*swarmlab.Node{}
 	var all []*replica
 	for i, n := range lab.Nodes {
@@ -124,20 +125,19 @@ func TestReplicasApart(t *testing.T) {
 	r.api = at[others[0].name].Client(t)
 	r.want("second")
 	r.has("second")
-	next, _ := r.leads(others...)
 	wrote := r.writing.of(leader.name)
 	if err := cut.Reconnect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it knows", func() bool { return strings.Contains(leader.text(), "the session is lost") })
-	eventually(t, "it stands by", func() bool { return strings.Contains(leader.after("the session is lost"), "standing by") })
 	if n := r.writing.of(leader.name); n != wrote {
 		t.Errorf("%s has written %d times since", leader.name, n-wrote)
 	}
 
 	// A process that is killed on a Swarm of three managers is followed too.
-	next.set(&next.claimed, func() { next.signal(syscall.SIGKILL) })
-	r.want("third")
+	next, _ := r.leads(all...)
+	next.signal(syscall.SIGKILL)
 	<-next.ended
+	r.want("third")
 	r.has("third")
 }
