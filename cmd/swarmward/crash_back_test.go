@@ -13,7 +13,7 @@ import (
 // way to the record, and the way on.
 func backScenarios() []scenario {
 	return []scenario{
-		{name: "goes back", before: goodOne, after: bad, act: untilHeld, exit: reconcile.ExitCheckFailed},
+		{name: "goes back", before: goodOne, after: bad, act: untilHeld, exit: reconcile.ExitNotConverged},
 		{name: "goes on", before: heldOne, after: func(s *shape) { s.Conf, s.Grace = "maxmemory 100mb", "" }},
 		{name: "rolled back by hand", before: twoOnes, args: []string{"rollback", "1", "--yes", "--by", "ana"}, act: rollBack},
 	}
