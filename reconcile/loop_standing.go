@@ -26,6 +26,9 @@ func (l *Loop) settle(stack *spec.Stack, o *Outcome) *Outcome {
 	}
 	if o.Back != nil {
 		l.log(stack, o)
+		if l.Done != nil {
+			l.Done(stack, o)
+		}
 		log.Warn("going back", "revision", o.Revision, "record", o.Answer.Record, "why", o.Answer.Why)
 		o = o.Back
 	}

@@ -4,6 +4,11 @@
 // functions of values; Pass and Loop drive them through the Engine and Prober
 // interfaces.
 //
+// What worked is kept in the Swarm, and so is what is true of a stack beside its
+// objects: that it is suspended, that a revision is held, that one is attempted
+// (Record, Memory). Proceed is a pass in the light of that, Decide says when to
+// go back to a record, and StatusOf what all of it amounts to.
+//
 // A live service differs where it means something else than the spec, not
 // where it says it in another way: what the Engine fills in, drops or may
 // reorder is in the table of fields.go. Not everything that moves is a

@@ -53,22 +53,30 @@ func (h *Hold) text() string {
 // shortRevision is a revision as people read it.
 func shortRevision(s string) string { return s[:min(len(s), 7)] }
 
-// Refusal says why a person's apply of stack is to be refused, as a sentence
-// with the way out; nil when it is not. The second result tells it in an outcome.
-func (r *Reconciler) Refusal(stack *spec.Stack, seen *Observed) (error, Standing) {
-	k, err := r.recall(stack, nil, seen)
-	if err != nil {
-		return err, Standing{}
-	}
-	at := k.standing(nil)
+// Refusal is why a person's apply of stack is to be refused, as a sentence with
+// the way out; nil when it is not. The standing tells it in an outcome.
+func (r *Reconciler) Refusal(stack *spec.Stack, seen *Observed) (Standing, error) {
+	m, err := MemoryOf(seen, stack.Name)
 	switch {
-	case at.Suspended != nil:
-		return at.Suspended.Refusal(stack.Name), at
-	case at.Held != nil:
-		h := at.Held
-		return fmt.Errorf("stack %s is held at record %d, %s: %s; correct the spec, or `swarmward resume %s` to try the same again", stack.Name, h.Record, Ago(h.Since, time.Now()), h.text(), stack.Name), at
+	case err != nil:
+		return Standing{}, err
+	case m.Suspended != nil:
+		return Standing{Suspended: m.Suspended}, m.Suspended.Refusal(stack.Name)
+	case m.Held != nil && r.same(m.Held.Target, stack):
+		h := m.Held
+		return Standing{Held: h, Record: h.Record}, fmt.Errorf("stack %s is held at record %d, %s: %s; correct the spec, or `swarmward resume %s` to try the same again",
+			stack.Name, h.Record, Ago(h.Since, time.Now()), h.text(), stack.Name)
 	}
-	return nil, at
+	return Standing{}, nil
+}
+
+// same says whether a target is that of the stack. A part of one has not all
+// secrets, and is known by its revision.
+func (r *Reconciler) same(t Target, stack *spec.Stack) bool {
+	if stack.Partial != nil {
+		return t.says(stack)
+	}
+	return t.Same(stack, r.Differ.Fingerprints)
 }
 
 // recall is what is known of a stack when a pass begins.
@@ -89,18 +97,12 @@ func (r *Reconciler) recall(stack *spec.Stack, plan *Plan, seen *Observed) (reca
 	}
 	k := recall{memory: m}
 	k.records = headRecords(seen, stack.Name)
-	same := func(t Target) bool {
-		if stack.Partial != nil { // has not all secrets
-			return t.says(stack)
-		}
-		return t.Same(stack, r.Differ.Fingerprints)
-	}
-	k.held = m.Held != nil && same(m.Held.Target)
-	k.attempted = m.Attempt != nil && same(m.Attempt.Target)
+	k.held = m.Held != nil && r.same(m.Held.Target, stack)
+	k.attempted = m.Attempt != nil && r.same(m.Attempt.Target, stack)
 	if len(k.records) == 0 {
 		return k, nil
 	}
-	if k.newest = same(k.records[0].Target); !k.newest && plan != nil {
+	if k.newest = r.same(k.records[0].Target, stack); !k.newest && plan != nil {
 		// Another commit may say the same.
 		is, err := newRecord(stack, plan, seen, nil, r.Differ)
 		k.newest = err == nil && is.Same(k.records[0])

@@ -141,7 +141,7 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 			return 0, err
 		}
 	}
-	if refused, at := r.Refusal(s, seen); refused != nil {
+	if at, refused := r.Refusal(s, seen); refused != nil {
 		return a.refuse(refused, &reconcile.Outcome{Stack: s.Name, Revision: s.Revision, Plan: plan, Standing: at})
 	}
 	if shut := reconcile.ShutAt(s, time.Now()); shut != nil && plan.Writes() && !f.outsideWindow {

@@ -94,12 +94,15 @@ func (a *app) plan(cmd *cobra.Command, f planFlags) error {
 	code := reconcile.ExitOK
 	var plans []*reconcile.Plan
 	for i, s := range stacks {
-		p, _, err := r.Plan(cmd.Context(), s)
+		p, seen, err := r.Plan(cmd.Context(), s)
 		if err != nil {
 			return err
 		}
 		if err := a.showPlan(p, i); err != nil {
 			return err
+		}
+		if _, refused := r.Refusal(s, seen); refused != nil {
+			fmt.Fprintf(a.err, "warning: an apply is refused: %s\n", render.Printable(refused.Error()))
 		}
 		if !p.Empty() {
 			code = reconcile.ExitChanges

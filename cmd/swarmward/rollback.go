@@ -31,7 +31,8 @@ checks of that revision, as apply does.
 
 So that run does not undo it at once, the spec's revision is held: the Swarm stays
 at the record until the spec changes, or swarmward resume.`,
-		Args: cobra.MaximumNArgs(2),
+		Args:              cobra.MaximumNArgs(2),
+		ValidArgsFunction: completeStacks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, n, err := stackAndNumber(args)
 			if err != nil {
