@@ -51,7 +51,6 @@ x-swarmward:
 
 	o.write("desired-state.yaml", string(good))
 	o.want(0, with("apply"), "converged and verified")
-	o.docker("config", "rm", "swarmward.whatrack.memory")
 }
 
 // rotated gives Redis another password, and its own back: each is a revision

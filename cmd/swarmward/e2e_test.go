@@ -59,9 +59,9 @@ func TestWhatrack(t *testing.T) {
 	o.closedPort()
 	o.brokenRedis()
 	o.threeMore()
+	o.destroyedAndMadeAgain()
 	o.goesBack()
 	o.nothingLeaked()
-	o.destroyedAndMadeAgain()
 }
 
 // destroyedAndMadeAgain removes the stack and makes it again at once, under the
