@@ -440,3 +440,67 @@ func TestHoldOutlastsOtherCommits(t *testing.T) {
 		}
 	})
 }
+
+// The controller tells of both passes, the one that failed and the one that went
+// back, and from then on that it holds: without trying again before its time.
+func TestLoopGoesBack(t *testing.T) {
+	trial(t, func(t *testing.T, x *trials) {
+		x.pass(ExitOK, x.spec("1"))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		nudges := make(chan struct{}, 1)
+		go func() {
+			for pause(ctx, time.Minute) == nil {
+				nudges <- struct{}{}
+			}
+		}()
+		var codes []int
+		var since []time.Time
+		l := &Loop{
+			Reconciler: x.r, Load: func(context.Context) (*spec.Stack, error) { return x.spec("bad"), nil },
+			Done: func(_ *spec.Stack, o *Outcome) {
+				if codes = append(codes, o.ExitCode()); o.Held != nil {
+					c := o.Status.Condition(ConditionVerified)
+					if since = append(since, c.Since); c.Status != ConditionTrue || o.Status.Condition(ConditionHeld).Status != ConditionTrue {
+						t.Errorf("%+v", o.Status.Conditions)
+					}
+				}
+			},
+		}
+		l.Run(ctx, nudges)
+		if len(codes) < 10 || len(codes) > 12 || codes[0] != ExitCheckFailed || slices.ContainsFunc(codes[1:], func(c int) bool { return c != ExitStopped }) {
+			t.Errorf("exit codes %v", codes)
+		}
+		if len(since) == 0 || since[0] != since[len(since)-1] {
+			t.Errorf("verified since %v", since)
+		}
+	})
+}
+
+// A suspended controller looks, tells what differs, and looks again when it is
+// nudged, not sooner.
+func TestLoopSuspended(t *testing.T) {
+	trial(t, func(t *testing.T, x *trials) {
+		x.pass(ExitOK, x.spec("1"))
+		if _, err := x.r.Remember(t.Context(), "app", func(m *Memory) bool { m.Suspended = &Suspension{By: "ana"}; return true }); err != nil {
+			t.Fatal(err)
+		}
+		x.works = func(string) CheckStatus { return CheckFailed }
+		x.wrote()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		passes := 0
+		l := &Loop{
+			Reconciler: x.r, Load: func(context.Context) (*spec.Stack, error) { return x.spec("2"), nil },
+			Done: func(_ *spec.Stack, o *Outcome) {
+				if passes++; o.Status.Condition(ConditionSuspended).Status != ConditionTrue || o.Status.Condition(ConditionSynced).Status != ConditionFalse {
+					t.Errorf("%+v", o.Status.Conditions)
+				}
+			},
+		}
+		l.Run(ctx, nil)
+		if passes != 1 || len(x.wrote()) > 0 {
+			t.Errorf("%d passes, wrote %q", passes, x.wrote())
+		}
+	})
+}
