@@ -72,7 +72,7 @@ func (o *operator) destroyedAndMadeAgain() {
 		return o.docker("exec", o.docker("ps", "-q", "--filter", "name=whatrack_redis"), "sh", "-c", "REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli "+command)
 	}
 	in("SET kept yes")
-	o.want(0, []string{"destroy", "--yes"}, "whatrack   destroyed, 11 removed, 1 kept", "docker volume rm redis_data")
+	o.want(0, []string{"destroy", "--yes"}, "whatrack   destroyed, 12 removed, 1 kept", "docker volume rm redis_data")
 	for _, kind := range []string{"service", "secret", "config", "network"} {
 		if left := o.docker(kind, "ls", "-q", "--filter", "label=com.docker.stack.namespace=whatrack"); left != "" {
 			o.t.Errorf("a %s is left: %s", kind, left)
