@@ -78,6 +78,7 @@ func (l *loading) composeParts(most, least int) (*model, error) {
 		return nil, errNotPlain
 	}
 	raw, err := l.decoded()
+	l.decoded = nil // what it holds is large
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 // What a verb may take before garbage is collected, all in all, and what may be
 // left of it.
 const (
-	lateMemory = 44 << 20
+	lateMemory = 38 << 20
 	lateLive   = lateMemory * 2 / 3
 )
 
