@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -80,18 +81,40 @@ func (t *repeats) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || !ok || res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
 		return res, err
 	}
-	body, err := io.ReadAll(res.Body)
+	r.url = req.URL.String()
+	r.was, ok = r.lasts.get(r.url)
+	body, same, err := compare(res.Body, r.was.body)
 	if closed := res.Body.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.url, r.body = req.URL.String(), body
-	r.was, r.same = r.lasts.get(r.url)
-	if r.same = r.same && bytes.Equal(r.was.body, body); r.same {
+	if r.same = ok && same; r.same {
 		body = []byte("[]")
 	}
+	r.body = body
 	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return res, nil
+}
+
+// compare reads all of a body, and keeps it only when it is another than was.
+func compare(from io.Reader, was []byte) (body []byte, same bool, err error) {
+	chunk := make([]byte, 32<<10)
+	for n := 0; ; {
+		m, err := from.Read(chunk)
+		if !bytes.HasPrefix(was[n:], chunk[:m]) {
+			rest, err := io.ReadAll(from)
+			return slices.Concat(was[:n], chunk[:m], rest), false, err
+		}
+		n += m
+		switch {
+		case err == io.EOF && n == len(was):
+			return nil, true, nil
+		case err == io.EOF:
+			return bytes.Clone(was[:n]), false, nil
+		case err != nil:
+			return nil, false, err
+		}
+	}
 }
