@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/swarm"
@@ -160,6 +161,15 @@ func (m Memory) Write(stack string) Write {
 }
 
 func memoryName(stack string) string { return keptName(stack, keptMemory) }
+
+// IsMemory says whether a config of that name is the memory of the stack or,
+// without one, may be the memory of any.
+func IsMemory(stack, name string) bool {
+	if stack == "" {
+		return strings.HasPrefix(name, labelPrefix) && strings.HasSuffix(name, "."+keptMemory)
+	}
+	return name == memoryName(stack)
+}
 
 // keptName is swarmward.STACK.REST within Swarm's 64 characters; a long stack
 // name is cut and told apart by a hash.

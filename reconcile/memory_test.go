@@ -51,6 +51,9 @@ func TestKeptNamesFitAndDiffer(t *testing.T) {
 			t.Errorf("%s has %d characters", name, len(name))
 		}
 	}
+	if !IsMemory("web", memoryName("web")) || !IsMemory("", memoryName(long)) || IsMemory("web", memoryName("webs")) || IsMemory("", keptName("web", "4")) {
+		t.Error("a memory is not told from what else is kept")
+	}
 	if keptName(long, "memory") == keptName(long[:60]+"b", "memory") {
 		t.Error("two stacks have one memory")
 	}

@@ -29,6 +29,7 @@ type controller struct {
 	fleet  *reconcile.Fleet
 	stacks *stacks
 	board  *serve.Board
+	words  *words
 
 	// running are the parts that run until the context ends; stop ends it for
 	// all of them, with the reason.
@@ -39,7 +40,7 @@ type controller struct {
 // controller is wired, and runs nothing yet. A source or a lone spec that is
 // wrong from the start is the caller's mistake, not a pass that failed.
 func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
-	c := &controller{app: a, flags: f, log: a.logger("json"), board: &serve.Board{}, poll: trigger.NewNudge()}
+	c := &controller{app: a, flags: f, log: a.logger("json"), board: &serve.Board{}, poll: trigger.NewNudge(), words: newWords()}
 	if err := errors.Join(f.serveFlags.check(), f.triggerFlags.check(), f.lease.check()); err != nil {
 		return nil, err
 	}

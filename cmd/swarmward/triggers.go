@@ -72,6 +72,7 @@ func (c *controller) triggers(ctx context.Context) {
 	c.running.Go(func() { stream.Run(ctx, func() { close(heard) }) })
 	c.running.Go(func() { c.schedule.Run(ctx, c.due) })
 	c.running.Go(func() { c.hangups(ctx) })
+	c.running.Go(func() { c.heed(ctx) })
 	poll := trigger.Poll{Do: c.stacks.refresh}
 	if !c.local() {
 		poll.Every = c.flags.poll
@@ -91,6 +92,10 @@ func (c *controller) triggers(ctx context.Context) {
 // follow the Engine's events, and nudge whom they concern.
 func (c *controller) follow(ctx context.Context, connected func()) error {
 	return c.engine.Follow(ctx, connected, func(kind reconcile.Kind, name string) {
+		if kind == reconcile.KindConfig && reconcile.IsMemory("", name) {
+			c.words.hear(name)
+			return
+		}
 		n := c.fleet.Nudge(func(_ string, s *spec.Stack) bool { return reconcile.Concerns(s, kind, name) })
 		if n > 0 {
 			c.log.Debug("event", "kind", string(kind), "name", name, "stacks", n)
