@@ -14,6 +14,8 @@ import (
 )
 
 type installFlags struct {
+	lease leaseFlags // of --apply
+
 	print      string
 	apply, yes bool
 
@@ -68,6 +70,7 @@ The file that is printed names others as seen from the folder that you are in.
 	flags.StringArrayVar(&f.networks, "network", nil, "`NETWORK` to be on, beside those that checks need")
 	flags.StringVar(&f.memory, "memory", defaultMemory, "`LIMIT` of the memory")
 	flags.IntVar(&f.replicas, "replicas", 2, "`HOW MANY` run; one of them works on a stack")
+	f.lease.register(cmd, false)
 	a.takesGit(cmd)
 	return cmd
 }
@@ -116,7 +119,7 @@ func (a *app) install(cmd *cobra.Command, f installFlags, runFlags []string) err
 	}
 	own := *a
 	own.files, own.stack, own.envFiles, own.ageFiles, own.git = []string{file}, "", nil, nil, gitFlags{}
-	return own.apply(cmd, applyFlags{yes: f.yes})
+	return own.apply(cmd, applyFlags{yes: f.yes, lease: f.lease})
 }
 
 // overdue is how long after a pass the next one must have ended.
