@@ -354,7 +354,8 @@ func (o *operator) nothingLeaked() {
 			}
 		}
 	}
-	kept := strings.Fields(o.docker("config", "ls", "-q", "--filter", "label=swarmward.stack=whatrack"))
+	all["memory"] = o.docker("config", "inspect", "swarmward.whatrack.memory")
+	kept := strings.Fields(o.docker("config", "ls", "-q", "--filter", "label=swarmward.stack=whatrack", "--filter", "label=swarmward.record"))
 	for _, id := range kept {
 		all["record "+id] = unpacked(o.t, o.docker("config", "inspect", id))
 	}
