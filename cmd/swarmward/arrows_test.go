@@ -17,6 +17,7 @@ func TestArrows(t *testing.T) {
 	allowed := map[string][]string{
 		"spec":                              {},
 		"spec/source":                       {"spec"},
+		"spec/source/gittest":               {},
 		"reconcile":                         {"spec"},
 		"reconcile/check":                   {"spec", "reconcile"},
 		"reconcile/engine":                  {"spec", "reconcile"},

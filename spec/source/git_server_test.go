@@ -3,52 +3,32 @@ package source
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/cgi"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/gliderlabs/ssh"
 	"github.com/go-git/go-git/v5/plumbing"
 	gossh "golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/crypto/ssh/knownhosts"
+
+	"github.com/swarmward/swarmward/spec/source/gittest"
 )
 
 const token = "glpat-hunter2"
 
-// overHTTP serves the repository as git http-backend does, to those who know
-// the token.
+// overHTTP serves the repository to those who know the token.
 func overHTTP(t *testing.T, o *origin) *httptest.Server {
 	t.Helper()
-	// Both speak of what they refuse, which is what is tested.
-	backend := o.run(o.bare, "git", "--exec-path") + "/git-http-backend"
-	h := &cgi.Handler{Path: backend, Dir: o.bare, Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(o.bare), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1", "HOME=" + filepath.Dir(o.bare)}, Stderr: io.Discard}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, password, _ := r.BasicAuth(); password != token {
-			w.Header().Set("WWW-Authenticate", "Basic realm=git")
-			http.Error(w, "who are you?", http.StatusUnauthorized)
-			return
-		}
-		h.ServeHTTP(w, r)
-	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	return s
+	return gittest.HTTPS(t, filepath.Dir(o.bare), token)
 }
 
 func file(t *testing.T, name, text string) string {
@@ -62,7 +42,7 @@ func file(t *testing.T, name, text string) string {
 
 func caFile(t *testing.T, s *httptest.Server) string {
 	t.Helper()
-	return file(t, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
+	return file(t, "ca.pem", gittest.Certificate(s))
 }
 
 func TestGitOverHTTP(t *testing.T) {
@@ -234,82 +214,23 @@ func TestGitMaxSize(t *testing.T) {
 	}
 }
 
-// sshServer runs git-upload-pack for whoever has the key.
+// sshServer serves the repository to whoever has the key.
 type sshServer struct {
 	addr, known string // known: a known_hosts line
 }
 
 func overSSH(t *testing.T, o *origin, client gossh.PublicKey) sshServer {
 	t.Helper()
-	_, hostKey, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := gossh.NewSignerFromKey(hostKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &ssh.Server{
-		HostSigners:      []ssh.Signer{signer},
-		PublicKeyHandler: func(_ ssh.Context, key ssh.PublicKey) bool { return ssh.KeysEqual(key, client) },
-		Handler: func(s ssh.Session) {
-			words := s.Command()
-			if len(words) != 2 || words[0] != "git-upload-pack" {
-				fmt.Fprintln(s.Stderr(), "not allowed")
-				_ = s.Exit(1)
-				return
-			}
-			cmd := exec.CommandContext(s.Context(), "git", "upload-pack", words[1])
-			cmd.Env, cmd.Stdout, cmd.Stderr = o.env, s, s.Stderr()
-			in, err := cmd.StdinPipe()
-			if err == nil {
-				err = cmd.Start()
-			}
-			if err == nil {
-				go func() { _, _ = io.Copy(in, s); _ = in.Close() }()
-				err = cmd.Wait()
-			}
-			if err != nil {
-				_ = s.Exit(1)
-				return
-			}
-			_ = s.Exit(0)
-		},
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = s.Serve(l) }()
-	t.Cleanup(func() { _ = s.Close() })
-	return sshServer{l.Addr().String(), knownhosts.Line([]string{l.Addr().String()}, signer.PublicKey()) + "\n"}
-}
-
-// sshKey is one that ssh-keygen made: its file, and who it is.
-func sshKey(t *testing.T, options ...string) (string, gossh.PublicKey) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "key")
-	args := append([]string{"-q", "-t", "ed25519", "-N", "", "-f", path}, options...)
-	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	public, err := os.ReadFile(path + ".pub")
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, _, _, _, err := gossh.ParseAuthorizedKey(public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path, key
+	addr, known := gittest.SSH(t, client, o.env)
+	return sshServer{addr, known}
 }
 
 func TestGitOverSSH(t *testing.T) {
 	o := newOrigin(t)
 	first := o.push(Default, webSpec)
-	keyFile, key := sshKey(t)
-	otherFile, _ := sshKey(t)
-	lockedFile, _ := sshKey(t, "-N", "passphrase")
+	keyFile, key := gittest.Key(t)
+	otherFile, _ := gittest.Key(t)
+	lockedFile, _ := gittest.Key(t, "-N", "passphrase")
 	server := overSSH(t, o, key)
 	other := overSSH(t, o, key)
 	known := file(t, "known_hosts", server.known)
@@ -354,7 +275,7 @@ func TestGitOverSSH(t *testing.T) {
 func TestGitOverSSHWithAgent(t *testing.T) {
 	o := newOrigin(t)
 	id := o.push(Default, webSpec)
-	keyFile, key := sshKey(t)
+	keyFile, key := gittest.Key(t)
 	server := overSSH(t, o, key)
 	data, err := os.ReadFile(keyFile)
 	if err != nil {
@@ -413,7 +334,7 @@ func TestGitOverSSHGivesUp(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn)
 		_ = conn.Close()
 	}()
-	keyFile, key := sshKey(t)
+	keyFile, key := gittest.Key(t)
 	known := knownhosts.Line([]string{l.Addr().String()}, key) + "\n"
 	g := NewGit(Git{URL: "ssh://git@" + l.Addr().String() + "/x", Cache: t.TempDir(), Access: GitAccess{SSHKeyFile: keyFile, KnownHosts: file(t, "known_hosts", known)}})
 	if _, err := g.Get(ctx); !errors.Is(err, enough) {

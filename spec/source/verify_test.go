@@ -13,6 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/swarmward/swarmward/spec/source/gittest"
 )
 
 // signer is a key that git signs with, made by the programs that people make
@@ -33,7 +35,7 @@ func (o *origin) signs(s signer) {
 
 func sshSigner(t *testing.T, options ...string) signer {
 	t.Helper()
-	path, key := sshKey(t, options...)
+	path, key := gittest.Key(t, options...)
 	public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 	return signer{format: "ssh", key: path, public: public, id: ssh.FingerprintSHA256(key)}
 }
