@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -303,6 +304,19 @@ func TestStandingBy(t *testing.T) {
 		if slices.Contains(f.writes, "update service app_back") {
 			t.Errorf("b has written: %q", f.writes)
 		}
+		// What people say of the stack is its leader's to log.
+		f.remember(t, func(m *Memory) { m.Suspended = &Suspension{By: "ana"} })
+		var log strings.Builder
+		ctx, cancel := context.WithCancel(t.Context())
+		standby := &Loop{
+			Reconciler: b, Log: slog.New(slog.NewTextHandler(&log, nil)), Load: func(context.Context) (*spec.Stack, error) { return pair(), nil },
+			Done: func(*spec.Stack, *Outcome) { cancel() },
+		}
+		standby.Run(ctx, nil)
+		if said := log.String(); !strings.Contains(said, "standing by") || strings.Contains(said, "suspended") {
+			t.Errorf("b logs: %s", said)
+		}
+		f.remember(t, func(m *Memory) { m.Suspended = nil })
 		endA()
 		b.Prober = fakeProber(passing)
 		if o := b.Pass(t.Context(), pair()); o.ExitCode() != ExitOK || !o.Leader.Here || len(o.Applied) != 1 {

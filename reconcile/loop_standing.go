@@ -33,6 +33,7 @@ func (l *Loop) settle(stack *spec.Stack, o *Outcome) *Outcome {
 		o = o.Back
 	}
 	switch {
+	case o.Leader != nil && !o.Leader.Here: // who leads tells it
 	case o.Suspended != nil:
 		log.Warn("suspended: nothing is written", "by", o.Suspended.By, "why", o.Suspended.Why, "since", o.Suspended.At)
 	case o.Held != nil:
