@@ -9,7 +9,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # Two packages at a time: an Engine test waits more than it works, three starve
 # the Swarms of a small machine. One package's Engine tests take minutes.
-TESTFLAGS ?= -p 2 -parallel 4 -timeout 20m
+TESTFLAGS ?= -p 2 -parallel 4 -timeout 45m
 
 # Packages without an Engine, where the race detector is worth its price.
 RACE = $$(go list ./... | grep -v -e /swarmlab -e /reconcile/engine)
