@@ -139,7 +139,7 @@ configs:
       %s
 x-swarmward:
   on_check_failure: rollback
-  checks: {redis: {redis: {service: redis, password: {secret: password}}, grace: 10s}}
+  checks: {redis: {redis: {service: redis, password: {secret: password}}, grace: 5s}}
 `, page, conf)
 }
 
@@ -214,10 +214,23 @@ func (p *pushed) told(w *watched) told {
 	return all.Stacks[0]
 }
 
-// status of the stack, for a person with a clone of the repository.
+// status is what a person with a clone of the repository is told, once the pass
+// that may be under way is over.
 func (p *pushed) status(code int, texts ...string) {
 	p.t.Helper()
-	p.want(code, []string{"status", "--git", p.bare, "--git-cache", "cache", "--env-file", ".env"}, texts...)
+	var r result
+	eventually(p.t, fmt.Sprintf("status exits with %d", code), func() bool {
+		r = p.run("status", "--git", p.bare, "--git-cache", "cache", "--env-file", ".env")
+		if r.code != code {
+			p.t.Logf("not yet:\n%s", r)
+		}
+		return r.code == code
+	})
+	for _, text := range texts {
+		if !strings.Contains(r.stdout, text) {
+			p.t.Errorf("does not say %q:\n%s", text, r)
+		}
+	}
 }
 
 // deployed is a commit that became a record: the Swarm has its page, and
