@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -19,7 +20,8 @@ type words struct {
 
 	mu      sync.Mutex
 	changed map[string]bool // memories, by name, since they were looked at
-	said    map[string][2]string
+
+	said map[string][2]string // of saidAnew alone
 }
 
 func newWords() *words {
@@ -35,30 +37,28 @@ func (w *words) hear(name string) {
 }
 
 // saidAnew looks at the memories that have changed, and names those that say
-// something else than before,
-// or were never looked at.
+// something else than before. Without a name, all are looked at, and nothing that
+// they say is new: a pass of each stack follows anyway.
 func (w *words) saidAnew(ctx context.Context, k reconcile.Keeper) (names []string) {
 	w.mu.Lock()
 	changed := slices.Sorted(maps.Keys(w.changed))
 	clear(w.changed)
 	w.mu.Unlock()
 	for _, name := range changed {
-		list, err := k.Kept(ctx, name)
+		list, err := k.Kept(ctx, cmp.Or(name, "swarmward."))
 		if err != nil {
 			continue // the schedule backs up all others
 		}
-		var is [2]string
 		for _, c := range list {
-			if c.Spec.Name == name {
-				is = [2]string{c.Spec.Labels[reconcile.LabelSuspended], c.Spec.Labels[reconcile.LabelHeld]}
+			if !reconcile.IsMemory("", c.Spec.Name) {
+				continue
 			}
+			is := [2]string{c.Spec.Labels[reconcile.LabelSuspended], c.Spec.Labels[reconcile.LabelHeld]}
+			if is != w.said[c.Spec.Name] && name != "" {
+				names = append(names, c.Spec.Name)
+			}
+			w.said[c.Spec.Name] = is
 		}
-		w.mu.Lock()
-		if was, known := w.said[name]; is != was || !known {
-			names = append(names, name)
-		}
-		w.said[name] = is
-		w.mu.Unlock()
 	}
 	return names
 }

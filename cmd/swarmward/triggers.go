@@ -91,7 +91,8 @@ func (c *controller) triggers(ctx context.Context) {
 
 // follow the Engine's events, and nudge whom they concern.
 func (c *controller) follow(ctx context.Context, connected func()) error {
-	return c.engine.Follow(ctx, connected, func(kind reconcile.Kind, name string) {
+	anew := func() { c.words.hear(""); connected() }
+	return c.engine.Follow(ctx, anew, func(kind reconcile.Kind, name string) {
 		if kind == reconcile.KindConfig && reconcile.IsMemory("", name) {
 			c.words.hear(name)
 			return
