@@ -87,7 +87,7 @@ func (o *operator) atNight(with func(...string) []string) {
 // records are the names of the stack's.
 func (o *operator) records() string {
 	o.t.Helper()
-	return o.docker("config", "ls", "--format", "{{.Name}}", "--filter", "label=swarmward.record")
+	return o.docker("config", "ls", "--format", "{{.Name}}", "--filter", "label=swarmward.record", "--filter", "label=swarmward.stack=whatrack")
 }
 
 func (o *operator) container(service string) string {
