@@ -43,8 +43,8 @@ conformance: ## what Swarm does, row by row, on swarmsim and on a real dockerd s
 reality: ## the checks on real Traefik and Centrifugo, built from source, instead of stand-ins
 	@.ci/tools
 	@.ci/reality bin/reality
-	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -p 1 -parallel 2 -timeout 20m -run '^Test(Centrifugo|Route|Traefik|Websocket|Nodes)' ./reconcile/check ./reconcile/engine/swarmlab/standin ./reconcile/engine/swarmlab/reality
-	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -count=1 -timeout 20m -run '^Test(Whatrack|RealTraefik)$$' ./cmd/swarmward
+	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -tags reality -count=1 -p 1 -parallel 2 -timeout 20m -run '^Test(Centrifugo|Route|Traefik|Websocket|Nodes)' ./reconcile/check ./reconcile/engine/swarmlab/standin ./reconcile/engine/swarmlab/reality
+	@SWARMWARD_REALITY=$(CURDIR)/bin/reality .ci/gotest -tags reality -count=1 -timeout 20m -run '^Test(Whatrack|RealTraefik)$$' ./cmd/swarmward
 
 race: ## the tests of packages without an Engine, under the race detector
 	go test -race -timeout 7m $(RACE)
@@ -61,7 +61,8 @@ lint: ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change (make fmt does it):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
-	go tool staticcheck ./...
+	go vet -tags reality ./cmd/swarmward ./reconcile/engine/swarmlab/reality
+	go tool staticcheck -tags reality ./...
 	cd cmd/swarmsim && go vet ./...
 	cd spec/oracle && go vet ./...
 

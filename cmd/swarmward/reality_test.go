@@ -1,3 +1,5 @@
+//go:build reality
+
 package main
 
 import (
@@ -73,7 +75,7 @@ x-swarmward:
 // desired-state.yaml with its checks, on the real Redis, Centrifugo and Traefik.
 func TestRealTraefik(t *testing.T) {
 	if standin.Real() == "" {
-		t.Skip("it takes the real programs: make reality")
+		t.Fatal("it takes the real programs: make reality")
 	}
 	lab := sharedLab(t)
 	if err := lab.LoadImage(t.Context(), "traefik:v"+standin.TraefikVersion, map[string]string{

@@ -1,3 +1,5 @@
+//go:build reality
+
 package reality
 
 import (
@@ -29,7 +31,7 @@ const breaks = "label/bracket"
 // others whole.
 func TestTraefikReadsLabelsAsValidateDoes(t *testing.T) {
 	if standin.Real() == "" {
-		t.Skip("it takes the real programs: make reality")
+		t.Fatal("it takes the real programs: make reality")
 	}
 	for _, rule := range []string{"duplicate", "families", "label", "middleware", "port", "rule", "service"} {
 		t.Run(rule, func(t *testing.T) {
@@ -65,7 +67,7 @@ func TestTraefikReadsLabelsAsValidateDoes(t *testing.T) {
 // One label of one service is enough, and the others have no routes.
 func TestTraefikBreaks(t *testing.T) {
 	if standin.Real() == "" {
-		t.Skip("it takes the real programs: make reality")
+		t.Fatal("it takes the real programs: make reality")
 	}
 	stack := load(t, "traefik-label")
 	labels := map[string]map[string]string{}
