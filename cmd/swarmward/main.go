@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/swarmward/swarmward/reconcile"
@@ -18,7 +19,14 @@ import (
 // version is set by the linker.
 var version = "dev"
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	// The collector is the process's, so that this is done here and not by the
+	// verb. The controller lives long.
+	if !slices.Contains(os.Args, "run") {
+		collectLate()
+	}
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // run is main without the process: it parses, wires, runs, and returns the exit
 // code. The first SIGINT or SIGTERM asks the verb to finish; the second one

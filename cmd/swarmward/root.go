@@ -75,9 +75,6 @@ func (a *app) root() *cobra.Command {
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
-			if cmd.Name() != "run" {
-				collectLate()
-			}
 			if err := a.git.check(cmd.Flags()); err != nil {
 				return err
 			}
