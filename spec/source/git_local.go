@@ -9,7 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"slices"
+	"strings"
 
+	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
@@ -35,12 +39,31 @@ func openLocalRemote(path string) (remote, error) {
 	}
 	// As it is opened, it would keep some 100 MB of objects in memory.
 	if s, ok := repo.Storer.(*filesystem.Storage); ok {
-		small := filesystem.NewStorageWithOptions(s.Filesystem(), cache.NewObjectLRU(storeMemory), filesystem.Options{})
+		small := filesystem.NewStorageWithOptions(listing{s.Filesystem()}, cache.NewObjectLRU(storeMemory), filesystem.Options{})
 		if repo, err = git.Open(small, nil); err != nil {
 			return nil, err
 		}
 	}
 	return &localRemote{repo}, nil
+}
+
+// listing lists a folder while git writes in it. A lock, which is where git
+// writes what a branch is to be, is no branch, though go-git takes it for one;
+// and when a lock is gone between its name and its size, all of the folder seems
+// not to be there, which go-git takes for empty.
+type listing struct{ billy.Filesystem }
+
+func (l listing) ReadDir(path string) ([]fs.FileInfo, error) {
+	const most = 100
+	for n := 1; ; n++ {
+		infos, err := l.Filesystem.ReadDir(path)
+		if n == most || !errors.Is(err, fs.ErrNotExist) {
+			return slices.DeleteFunc(infos, func(i fs.FileInfo) bool { return strings.HasSuffix(i.Name(), ".lock") }), err
+		}
+		if _, gone := l.Stat(path); gone != nil {
+			return infos, err
+		}
+	}
 }
 
 func (l *localRemote) refs(context.Context) (gitRefs, error) {
