@@ -87,7 +87,7 @@ type judging struct {
 
 	undone     []swarm.Task // newest first: failed, and made since the write, whatever the spec is now
 	alive      bool         // some task may still come to run
-	lastFailed *swarm.Task  // however long ago
+	lastFailed *swarm.Task  // up to date, however long ago
 }
 
 func (j *judging) count() {
@@ -114,7 +114,8 @@ func (j *judging) count() {
 			j.oldOnes = append(j.oldOnes, t)
 		}
 		j.alive = j.alive || !ended(t.Status.State)
-		if failed(t) && (j.lastFailed == nil || t.Status.Timestamp.After(j.lastFailed.Status.Timestamp)) {
+		// Right after a change there are only the tasks from before it.
+		if failed(t) && fresh && (j.lastFailed == nil || t.Status.Timestamp.After(j.lastFailed.Status.Timestamp)) {
 			j.lastFailed = &t
 		}
 		if failed(t) && t.Status.Timestamp.After(horizon) && (fresh || j.since.IsZero()) {
