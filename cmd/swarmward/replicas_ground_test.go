@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -70,8 +71,11 @@ type tap struct {
 	*writing
 	name string
 
+	deaf atomic.Bool // nothing can be learned of leases
+
 	mu      sync.Mutex
 	claimed func() // called once when a claim is taken, before its holder hears of it
+	made    func() // called once when a config is made, before its maker hears of it
 	update  func() // called once when an update of a service comes in
 }
 
@@ -120,12 +124,17 @@ func newTap(t *testing.T, engine, name string, w *writing) *tap {
 	return p
 }
 
-// kept is the context key of the labels of something that swarmward keeps.
-type keptLabels struct{}
+// keptLabels is the context key of the labels of something that swarmward keeps,
+// ofStack of whether it is a write to the stack itself.
+type (
+	keptLabels struct{}
+	ofStack    struct{}
+)
 
 // asked notes what is written to the stack, and to what is kept of it.
 func (p *tap) asked(r *http.Request) *http.Request {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		p.reads(r)
 		return r
 	}
 	body, err := io.ReadAll(r.Body)
@@ -144,10 +153,20 @@ func (p *tap) asked(r *http.Request) *http.Request {
 		p.once(&p.update)()
 	}
 	p.sends(p.name, r.Method+" "+r.URL.Path)
-	return r
+	return r.WithContext(context.WithValue(r.Context(), ofStack{}, true))
+}
+
+// reads is for what changes nothing.
+func (p *tap) reads(r *http.Request) {
+	if p.deaf.Load() && strings.HasSuffix(r.URL.Path, "/configs") && strings.Contains(r.URL.Query().Get("filters"), `"swarmward.`) {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (p *tap) answered(r *http.Response) error {
+	if strings.HasSuffix(r.Request.URL.Path, "/configs/create") && r.Request.Context().Value(ofStack{}) != nil && r.StatusCode < 300 {
+		p.once(&p.made)()
+	}
 	labels, ok := r.Request.Context().Value(keptLabels{}).(map[string]string)
 	if ok && r.StatusCode < 300 && p.said(p.name, labels) {
 		p.once(&p.claimed)()
@@ -155,15 +174,16 @@ func (p *tap) answered(r *http.Response) error {
 	return nil
 }
 
-// replicas are swarmwards that share the stack web, whose one service runs no
-// task. Its config becomes a new one each time: what somebody makes who should
-// not is seen, whatever the Swarm says to it.
+// replicas are swarmwards that share the stack web, whose services run no task.
+// Its config becomes a new one each time and a service comes to it: what somebody
+// makes who should not is seen, whatever the Swarm says to it.
 type replicas struct {
 	t       *testing.T
 	api     *client.Client
 	dir     string
 	binary  string
 	ttl     time.Duration
+	made    string // services, in YAML
 	writing writing
 }
 
@@ -181,7 +201,8 @@ func newReplicas(t *testing.T, api *client.Client, ttl time.Duration) *replicas 
 // want makes the spec another one.
 func (r *replicas) want(value string) {
 	r.t.Helper()
-	text := fmt.Sprintf("name: web\nservices:\n  a: {image: \"busybox:lab\", environment: {V: %s}, configs: [c], deploy: {replicas: 0}}\nconfigs:\n  c: {content: %[1]s}\n", value)
+	r.made += fmt.Sprintf("  the-%s: {image: \"busybox:lab\", configs: [c], deploy: {replicas: 0}}\n", value)
+	text := fmt.Sprintf("name: web\nservices:\n  a: {image: \"busybox:lab\", environment: {V: %s}, configs: [c], deploy: {replicas: 0}}\n%sconfigs:\n  c: {content: %[1]s}\n", value, r.made)
 	next := filepath.Join(r.dir, "next")
 	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, r.spec())); err != nil {
 		r.t.Fatal(err)

@@ -21,13 +21,23 @@ func TestReplicas(t *testing.T) {
 	leader, others := r.leads(all...)
 	r.has("first")
 
-	// Paused when it has just got the claim, it is followed by another one, and
-	// writes nothing when it wakes.
-	leader.set(&leader.claimed, leader.freeze)
+	// Paused in the middle of its pass, it is followed by another one. When it
+	// wakes its config is made and its services come next; of the other one it
+	// does not hear yet, and writes nothing all the same.
+	leader.set(&leader.made, leader.freeze)
 	r.want("second")
 	r.has("second")
-	wrote := r.writing.of(leader.name)
+	wrote, said := r.writing.of(leader.name), len(leader.text())
+	leader.deaf.Store(true)
 	leader.signal(syscall.SIGCONT)
+	eventually(t, "its pass ends", func() bool {
+		text := leader.text()[said:]
+		return strings.Contains(text, `"msg":"pass done"`) || strings.Contains(text, `"msg":"the pass failed"`)
+	})
+	if n := r.writing.of(leader.name); n != wrote {
+		t.Errorf("%s has written %d times, not knowing what it missed", leader.name, n-wrote)
+	}
+	leader.deaf.Store(false)
 	eventually(t, "it knows", func() bool { return strings.Contains(leader.text(), "the session is lost") })
 	next, _ := r.leads(all...)
 	if next == leader {
