@@ -29,13 +29,19 @@ type Session struct {
 	// Changed hears when another controller is gone: there may be stacks to lead.
 	// Nil: nobody does.
 	Changed func()
+	// Asked hears what another controller was asked for, once at least. Nil:
+	// nobody does.
+	Asked func(Wish)
 
 	clock func() instant // nil: that of the process
 
 	mu    sync.Mutex
-	life  *life               // nil: there is none now
-	begun chan struct{}       // closed when there is one; nil: nobody waits
-	seen  map[string]sighting // others, by id
+	life  *life         // nil: there is none now
+	begun chan struct{} // closed when there is one; nil: nobody waits
+	wish  *Wish         // to be said; nil: none
+
+	seen  map[string]sighting // others, by id; of round alone
+	heard map[string]int      // wishes of others, counted by them; of round alone
 }
 
 // life of a session, until it is lost.
@@ -44,6 +50,8 @@ type life struct {
 	id  string
 	ctx context.Context // ends when it is lost
 	end context.CancelCauseFunc
+	// quiet until then: a wish was said. Of round alone.
+	quiet time.Duration
 }
 
 // session is what the label LabelSession says.
@@ -53,6 +61,7 @@ type session struct {
 	Renewed time.Time `json:"renewed"`
 	Count   int       `json:"count"` // of renewals
 	TTL     int64     `json:"ttlMilliseconds"`
+	Asked   *wished   `json:"asked,omitempty"`
 }
 
 var sessionPrefix = keptName(keptSession, "")
@@ -110,7 +119,7 @@ func (s *Session) Run(ctx context.Context) {
 
 // begin a session; nil when ctx ends first.
 func (s *Session) begin(ctx context.Context) *life {
-	l := &life{hold: newHold(s.now, term{s.now(), s.ttl()}), id: randomID()}
+	l := &life{hold: newHold(s.now, term{s.now(), s.ttl()}), id: randomID(), quiet: s.now().mono}
 	first := session{Holder: s.Holder, Began: l.term.began.wall.UTC(), Renewed: l.term.began.wall.UTC(), TTL: s.ttl().Milliseconds()}
 	for {
 		err := s.write(ctx, swarm.Config{Spec: s.config(l.id, first)})
@@ -157,8 +166,8 @@ func (s *Session) write(ctx context.Context, c swarm.Config) error {
 	return s.Engine.Do(ctx, LabelConfig{ID: c.ID, Version: c.Version, Spec: c.Spec})
 }
 
-// round looks at all sessions: this one is renewed where that is due, and those
-// of the dead are removed.
+// round looks at all sessions: what they say is heard, this one is renewed where
+// that is due, and those of the dead are removed.
 func (s *Session) round(ctx context.Context, l *life) error {
 	listing, cancel := context.WithTimeout(ctx, callTime(s.ttl()))
 	configs, err := s.Engine.Kept(listing, sessionPrefix)
@@ -173,29 +182,41 @@ func (s *Session) round(ctx context.Context, l *life) error {
 		l.end(lost)
 		return lost
 	}
-	if err := s.renew(ctx, l, all[sessionName(l.id)]); err != nil {
+	s.listen(l, all)
+	if err := s.renew(ctx, l, all); err != nil {
 		return err
 	}
 	s.bury(ctx, l, all)
 	return nil
 }
 
-// renew after a fifth of the time to live.
-func (s *Session) renew(ctx context.Context, l *life, c swarm.Config) error {
-	began := s.now()
+// renew after a fifth of the time to live, and where there is something to say.
+func (s *Session) renew(ctx context.Context, l *life, all map[string]swarm.Config) error {
+	c, began := all[sessionName(l.id)], s.now()
+	wish := s.wishes(l, all, began)
 	l.mu.Lock()
 	due := began.mono-l.term.began.mono >= s.ttl()/5 || l.term.left(began) <= 0
 	l.mu.Unlock()
-	if !due {
+	if !due && wish == nil {
 		return nil
 	}
 	says, _ := living(map[string]swarm.Config{c.Spec.Name: c}, l.id)
 	says.Renewed = began.wall.UTC()
 	says.Count++
+	if wish != nil {
+		next := wished{Wish: *wish, Count: 1}
+		if says.Asked != nil {
+			next.Count += says.Asked.Count
+		}
+		says.Asked = &next
+	}
 	text, _ := json.Marshal(says)
 	c.Spec.Labels = withLabels(c.Spec.Labels, map[string]string{LabelSession: string(text)})
 	if err := s.write(ctx, c); err != nil {
 		return err
+	}
+	if wish != nil {
+		s.told(l, wish, began)
 	}
 	l.set(began, nil)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/swarmward/swarmward/reconcile"
@@ -30,6 +31,7 @@ type controller struct {
 	stacks *stacks
 	board  *serve.Board
 	words  *words
+	others atomic.Pointer[reconcile.Session] // with other controllers; nil: none
 
 	// running are the parts that run until the context ends; stop ends it for
 	// all of them, with the reason.

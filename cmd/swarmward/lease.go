@@ -70,8 +70,9 @@ func (c *controller) session(ctx context.Context) (end func()) {
 	l := c.flags.lease.lease(ctx, c.engine, "run")
 	l.Session = &reconcile.Session{
 		Engine: l.Engine, Holder: l.Holder, TTL: c.flags.lease.ttl, Log: c.log,
-		Changed: func() { c.fleet.Nudge(nil) },
+		Changed: func() { c.fleet.Nudge(nil) }, Asked: c.grant,
 	}
+	c.others.Store(l.Session)
 	c.domain.Lease = l
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})

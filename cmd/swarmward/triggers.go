@@ -97,6 +97,9 @@ func (c *controller) follow(ctx context.Context, connected func()) error {
 			c.words.hear(name)
 			return
 		}
+		if s := c.others.Load(); s != nil && kind == reconcile.KindConfig && s.Hear(name) {
+			return
+		}
 		n := c.fleet.Nudge(func(_ string, s *spec.Stack) bool { return reconcile.Concerns(s, kind, name) })
 		if n > 0 {
 			c.log.Debug("event", "kind", string(kind), "name", name, "stacks", n)
@@ -120,9 +123,24 @@ func (c *controller) due() {
 
 // asked is for a person who wants a pass now, of one stack or, without a name,
 // of all.
-func (c *controller) asked(stack string) int {
+func (c *controller) asked(stack string) int { return c.wish(reconcile.Wish{Stack: stack}) }
+
+// wish is granted here, and by the other controllers: one of them may lead.
+func (c *controller) wish(w reconcile.Wish) int {
+	if s := c.others.Load(); s != nil {
+		s.Ask(w)
+	}
+	return c.granted(w)
+}
+
+func (c *controller) grant(w reconcile.Wish) { c.granted(w) }
+
+func (c *controller) granted(w reconcile.Wish) int {
 	c.poll.Now()
-	return c.fleet.Nudge(func(_ string, s *spec.Stack) bool { return stack == "" || s != nil && s.Name == stack })
+	if w.Source {
+		return 0
+	}
+	return c.fleet.Nudge(func(_ string, s *spec.Stack) bool { return w.Stack == "" || s != nil && s.Name == w.Stack })
 }
 
 // webhook takes what the forges send; nil: it takes nothing.
@@ -140,7 +158,7 @@ func (c *controller) pushed(ref string) {
 	if c.local() {
 		c.asked("")
 	} else if follows := c.stacks.follows(); trigger.SameRef(ref, follows) {
-		c.poll.Now()
+		c.wish(reconcile.Wish{Source: true})
 	} else {
 		c.log.Debug("a push to something else", "ref", ref, "follows", follows)
 	}
