@@ -19,7 +19,8 @@ type Differ struct {
 	// Unchanged does so too, for who compares one stack again and again. Nil:
 	// nothing is remembered.
 	Unchanged *Unchanged
-	// AllowPruneAll lifts the guard against plans that remove most of a stack.
+	// AllowPruneAll lifts the guard against plans that remove most of a stack, as
+	// the stack's own settings may.
 	AllowPruneAll bool
 	// Rotate has the keys of adopted secrets that get the spec's content now.
 	Rotate map[string]bool

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/swarmward/swarmward/spec"
 )
@@ -27,7 +28,8 @@ func (x *diffing) prune() {
 		}
 	}
 	removed := len(x.plan.Changes) - first
-	if removed >= 3 && removed*2 > owned && !x.AllowPruneAll {
+	allowed := x.AllowPruneAll || slices.Contains(x.stack.Settings.Allow, spec.AllowPruneAll)
+	if removed >= 3 && removed*2 > owned && !allowed {
 		x.block(first, removed, owned)
 	}
 	for _, name := range sortedKeys(x.seen.Networks) {
@@ -54,7 +56,7 @@ func (x *diffing) block(first, removed, owned int) {
 		c := &x.plan.Changes[i]
 		c.Action, c.Write, c.AfterChecks = ActionBlocked, nil, false
 		c.Cause = fmt.Sprintf("the spec no longer names %d of %d services", removed, owned)
-		c.Remedy = []string{"swarmward apply --allow-prune-all"}
+		c.Remedy = []string{"swarmward apply --allow-prune-all, or for a controller x-swarmward: {allow: [prune-all]}"}
 	}
 }
 

@@ -249,6 +249,10 @@ func TestAllowPruneAll(t *testing.T) {
 		if got := (Differ{AllowPruneAll: true}).Diff(s, seen).Summary(); got.Remove != 3 {
 			t.Errorf("allowed, but not planned: %+v", got)
 		}
+		s.Settings.Allow = []string{spec.AllowPruneAll}
+		if got := (Differ{}).Diff(s, seen).Summary(); got.Remove != 3 {
+			t.Errorf("allowed by the spec, but not planned: %+v", got)
+		}
 	})
 }
 

@@ -131,8 +131,8 @@ func TestEnvFileQuoting(t *testing.T) {
 func TestMerge(t *testing.T) {
 	write(t, map[string]string{
 		"base.yaml": "name: a\ninclude: [parts/db.yaml]\nservices: {web: {image: x, environment: {A: 1, B: 2}, ports: ['80:80']}}\n" +
-			"x-swarmward: {allow: [a], checks: {web: {timeout: 2s, tcp: {service: web, port: '${PORT}'}}}}\n",
-		"over.yaml":     "services: {web: {environment: {B: 3}, ports: !reset []}}\nx-swarmward: {prune: false, allow: [b], checks: {web: {tcp: {service: db}}}}\n",
+			"x-swarmward: {ignore: [services.web.image], checks: {web: {timeout: 2s, tcp: {service: web, port: '${PORT}'}}}}\n",
+		"over.yaml":     "services: {web: {environment: {B: 3}, ports: !reset []}}\nx-swarmward: {prune: false, allow: [prune-all], ignore: [services.db.image], checks: {web: {tcp: {service: db}}}}\n",
 		"parts/db.yaml": "services: {db: {image: 'db:${TAG}'}}\nx-swarmward: {timeout: 1m, prune: true, checks: {web: {grace: 9s, timeout: 1s}}}\n",
 		"parts/.env":    "TAG=beside\n",
 	})
@@ -152,7 +152,7 @@ func TestMerge(t *testing.T) {
 		t.Errorf("the included file's own .env was not used: %s", got)
 	}
 	want := spec.Settings{
-		OnCheckFailure: "report", Images: spec.Images{Resolve: "changed"}, Timeout: time.Minute, Allow: []string{"a", "b"},
+		OnCheckFailure: "report", Images: spec.Images{Resolve: "changed"}, Timeout: time.Minute, Allow: []string{"prune-all"}, Ignore: []string{"services.web.image", "services.db.image"},
 		Checks: []spec.Check{{
 			Name: "web", Timeout: 2 * time.Second, Interval: 30 * time.Second, Grace: 9 * time.Second, Retries: 1,
 			TCP: &spec.TCPCheck{Target: spec.Target{Service: "db", Port: 80}},

@@ -44,7 +44,7 @@ func readSettings(docs []*document, r *report) Settings {
 			d.mapping(s, path, fields{"resolve": d.choice(&out.Images.Resolve, "changed", "always", "never")})
 		},
 		"prune":   d.boolean(&out.Prune),
-		"allow":   d.texts(&out.Allow),
+		"allow":   d.list(d.allowed(&out.Allow)),
 		"timeout": d.duration(&out.Timeout),
 		"lint": func(s *setting, path string) {
 			d.mapping(s, path, fields{"off": d.rules(&out.Lint.Off)})

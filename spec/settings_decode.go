@@ -185,6 +185,17 @@ func (d *decoder) texts(into *[]string) decode {
 	})
 }
 
+// allowed decodes what a stack may do that is more often an accident.
+func (d *decoder) allowed(into *[]string) decode {
+	return func(s *setting, path string) {
+		var what string
+		d.choice(&what, AllowPruneAll)(s, path)
+		if !slices.Contains(*into, what) {
+			*into = append(*into, what)
+		}
+	}
+}
+
 // ways decodes ways to a target; one that is named twice counts once.
 func (d *decoder) ways(into *[]string) decode {
 	return d.list(func(s *setting, path string) {

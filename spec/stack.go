@@ -115,6 +115,9 @@ type Config struct {
 	Object    string `json:",omitempty"` // full name of the one revision to use; empty: the one that holds Spec.Data
 }
 
+// AllowPruneAll lifts the guard against plans that remove most of a stack.
+const AllowPruneAll = "prune-all"
+
 // Settings is the decoded x-swarmward extension, defaults filled in.
 type Settings struct {
 	Checks         []Check // sorted by name
@@ -122,7 +125,7 @@ type Settings struct {
 	Ignore         []string
 	Images         Images
 	Prune          bool // default true
-	Allow          []string
+	Allow          []string      // of AllowPruneAll, each once
 	Timeout        time.Duration // convergence, per service; 0: derived from its update config, 5m at least
 	Lint           Lint
 	Windows        Windows `json:",omitempty"` // none: the stack may be changed at all times
