@@ -42,15 +42,18 @@ type member struct {
 	stack *spec.Stack   // the last good one
 	name  string        // the one that it has, or is to have first
 	wants string        // the one that it may not have
-	nudge chan struct{} // of size one
+	nudge chan struct{} // of size one, as stir is
+	stir  chan struct{} // what happened in the Swarm
 	leave context.CancelFunc
 	left  <-chan struct{} // closed as soon as it is to end
 	ended chan struct{}
 }
 
-func (m *member) due() {
+func (m *member) due() { poke(m.nudge) }
+
+func poke(nudge chan<- struct{}) {
 	select {
-	case m.nudge <- struct{}{}:
+	case nudge <- struct{}{}:
 	default:
 	}
 }
@@ -103,13 +106,14 @@ func (f *Fleet) dismiss(m *member, members []Member) {
 // start a loop, after the one that had its key has ended.
 func (f *Fleet) start(ctx context.Context, n Member, after *member) {
 	own, leave := context.WithCancel(ctx)
-	m := &member{Member: n, nudge: make(chan struct{}, 1), leave: leave, left: own.Done(), ended: make(chan struct{})}
+	m := &member{Member: n, nudge: make(chan struct{}, 1), stir: make(chan struct{}, 1), leave: leave, left: own.Done(), ended: make(chan struct{})}
 	f.members[n.Key] = m
 	if holder := f.names[n.Name]; n.Name != "" && holder == nil {
 		m.name, f.names[n.Name] = n.Name, m
 	}
 	n.Load = func(ctx context.Context) (*spec.Stack, error) { return f.load(ctx, m) }
 	loop := f.Loop(n)
+	loop.Events = m.stir
 	go func() {
 		defer f.end(m)
 		if after != nil {
@@ -203,12 +207,22 @@ func (f *Fleet) Has(key string) bool {
 // loaded from and its last good spec, which is nil as long as there is none. It
 // returns how many those are. Nil concerns all.
 func (f *Fleet) Nudge(concerned func(key string, stack *spec.Stack) bool) int {
+	return f.each(concerned, (*member).due)
+}
+
+// Happened is Nudge for what was done in the Swarm, which may be somebody's
+// answer to what a pass has written.
+func (f *Fleet) Happened(concerned func(key string, stack *spec.Stack) bool) int {
+	return f.each(concerned, func(m *member) { poke(m.stir) })
+}
+
+func (f *Fleet) each(concerned func(key string, stack *spec.Stack) bool, do func(*member)) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := 0
 	for key, m := range f.members {
 		if concerned == nil || concerned(key, m.stack) {
-			m.due()
+			do(m)
 			n++
 		}
 	}

@@ -30,11 +30,15 @@ type Loop struct {
 	// Rested hears after every pass how many have failed in a row and, where one
 	// has, when the next one is made on that account. Nil: nobody does.
 	Rested func(failures int, retry time.Time)
+	// Events are nudges for what happened in the Swarm. They wait where somebody
+	// else keeps changing back what the passes write. Nil: there are none.
+	Events <-chan struct{}
 
 	last     *spec.Stack
 	status   *Status
 	leader   Leader // as the last pass found it
 	failures int
+	contests contests
 	mu       sync.Mutex // of past; checks run side by side
 	past     history
 }
@@ -82,11 +86,25 @@ func (l *Loop) wait(ctx context.Context, retry <-chan time.Time, nudges <-chan s
 	case <-retry:
 	case <-opening(l.last, time.Now()):
 	case <-nudges:
-		if pause(ctx, coalesce) != nil {
-			return
-		}
+		l.join(ctx, nudges)
+	case <-l.Events:
 		select {
+		case <-ctx.Done():
 		case <-nudges:
+		case <-time.After(l.contests.wait(time.Now())):
+		}
+		l.join(ctx, nudges)
+	}
+}
+
+// join the nudges that come within a moment to one.
+func (l *Loop) join(ctx context.Context, nudges <-chan struct{}) {
+	if pause(ctx, coalesce) != nil {
+		return
+	}
+	for _, more := range []<-chan struct{}{nudges, l.Events} {
+		select {
+		case <-more:
 		default:
 		}
 	}
@@ -139,6 +157,7 @@ func (l *Loop) pass(ctx context.Context) (ok bool) {
 		return true
 	}
 	standby := l.follows(o)
+	l.contested(stack.Name, o)
 	o = l.settle(stack, o)
 	if !standby {
 		l.log(stack, o)

@@ -100,7 +100,7 @@ func (c *controller) follow(ctx context.Context, connected func()) error {
 		if s := c.others.Load(); s != nil && kind == reconcile.KindConfig && s.Hear(name) {
 			return
 		}
-		n := c.fleet.Nudge(func(_ string, s *spec.Stack) bool { return reconcile.Concerns(s, kind, name) })
+		n := c.fleet.Happened(func(_ string, s *spec.Stack) bool { return reconcile.Concerns(s, kind, name) })
 		if n > 0 {
 			c.log.Debug("event", "kind", string(kind), "name", name, "stacks", n)
 		}
