@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/netip"
@@ -66,6 +67,12 @@ func (e *Engine) stackServices(ctx context.Context, label string) ([]swarm.Servi
 	return list, e.explain("services", err)
 }
 
+// What Swarm takes subnets from where docker swarm init named nothing else. An
+// Engine says so, or says nothing, as Debian's 20.10 does.
+var defaultPools = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+
+const defaultPoolBits = 24
+
 // addressPools are where Swarm takes subnets from.
 func addressPools(info system.Info) ([]netip.Prefix, int) {
 	c := info.Swarm.Cluster
@@ -78,7 +85,10 @@ func addressPools(info system.Info) ([]netip.Prefix, int) {
 			out = append(out, p)
 		}
 	}
-	return out, int(c.SubnetSize)
+	if len(out) == 0 {
+		out = defaultPools
+	}
+	return out, cmp.Or(int(c.SubnetSize), defaultPoolBits)
 }
 
 // Stacks counts the services of every stack of the Swarm, as docker stack ls
