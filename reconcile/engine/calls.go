@@ -29,7 +29,7 @@ func (e *Engine) observed() (last client.Opt, complete func()) {
 		return client.WithHTTPClient(own)(c)
 	}
 	// Only now: while it is made the client looks for an *http.Transport.
-	return last, func() { own.Transport = &repeats{&observer{own.Transport, e}} }
+	return last, func() { own.Transport = &hasty{&repeats{&observer{own.Transport, e}}, e} }
 }
 
 type observer struct {
