@@ -13,20 +13,22 @@ import (
 	"github.com/docker/docker/api/types/swarm"
 )
 
-// containerID finds a container's id in what the kernel tells of a process:
-// Docker mounts a container's hosts file from a folder named by the id, and
-// with cgroup v1 names the cgroup by it.
-var containerID = regexp.MustCompile(`(?:/containers/|/docker[/-])([0-9a-f]{64})\b`)
+// A container's id is in what the kernel tells of a process in it: Docker mounts
+// the container's hosts file from a folder named by the id, and with cgroup v1
+// names the cgroup by it. Other mounts in such folders, as of a container's secrets,
+// are seen by the processes of the whole machine.
+var (
+	mountedID = regexp.MustCompile(`(?m)^\d+ \d+ \S+ \S*/containers/([0-9a-f]{64})/\S+ /etc/(?:hosts|hostname|resolv\.conf) `)
+	cgroupID  = regexp.MustCompile(`/docker[/-]([0-9a-f]{64})\b`)
+)
 
 // ownContainers are the ids that the container of this process may have, best
 // first; none when it runs outside any container. A hostname is a container's
 // short id unless somebody changed it.
 var ownContainers = sync.OnceValue(func() []string {
-	var ids []string
-	for _, path := range []string{"/proc/self/mountinfo", "/proc/self/cgroup"} {
-		text, _ := os.ReadFile(path)
-		ids = append(ids, idsIn(string(text))...)
-	}
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	cgroups, _ := os.ReadFile("/proc/self/cgroup")
+	ids := append(idsIn(mountedID, string(mounts)), idsIn(cgroupID, string(cgroups))...)
 	_, err := os.Stat("/.dockerenv")
 	if host, herr := os.Hostname(); herr == nil && err == nil {
 		ids = append(ids, host)
@@ -34,9 +36,9 @@ var ownContainers = sync.OnceValue(func() []string {
 	return ids
 })
 
-func idsIn(text string) []string {
+func idsIn(what *regexp.Regexp, text string) []string {
 	var ids []string
-	for _, m := range containerID.FindAllStringSubmatch(text, -1) {
+	for _, m := range what.FindAllStringSubmatch(text, -1) {
 		if !slices.Contains(ids, m[1]) {
 			ids = append(ids, m[1])
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,20 +11,27 @@ import (
 func TestIDsIn(t *testing.T) {
 	id := strings.Repeat("0a1b2c3d", 8)
 	for name, c := range map[string]struct {
-		text string
-		want []string
+		where *regexp.Regexp
+		text  string
+		want  []string
 	}{
-		"cgroup v2, its own namespace": {
+		"cgroup v2, its own namespace": {mountedID,
 			"612 590 254:0 /var/lib/docker/containers/" + id + "/resolv.conf /etc/resolv.conf rw - ext4 /dev/vda rw\n" +
 				"613 590 254:0 /var/lib/docker/containers/" + id + "/hosts /etc/hosts rw - ext4 /dev/vda rw\n", []string{id}},
-		"another data root":     {"613 590 0:1 /srv/docker/containers/" + id + "/hostname /etc/hostname rw - ext4 x rw", []string{id}},
-		"cgroup v1":             {"12:pids:/docker/" + id + "\n", []string{id}},
-		"cgroup v1, systemd":    {"1:name=systemd:/system.slice/docker-" + id + ".scope\n", []string{id}},
-		"a machine":             {"24 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n0::/user.slice\n", nil},
-		"too short for an id":   {"/containers/0a1b2c3d/hosts", nil},
-		"an image layer is not": {"/var/lib/docker/overlay2/" + id + "/merged", nil},
+		"another data root":  {mountedID, "613 590 0:1 /srv/docker/containers/" + id + "/hostname /etc/hostname rw - ext4 x rw", []string{id}},
+		"cgroup v1":          {cgroupID, "12:pids:/docker/" + id + "\n", []string{id}},
+		"cgroup v1, systemd": {cgroupID, "1:name=systemd:/system.slice/docker-" + id + ".scope\n", []string{id}},
+		"a machine":          {mountedID, "24 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n", nil},
+		"a machine that has containers": {mountedID,
+			"709 44 0:170 / /var/lib/docker/containers/" + id + "/mounts/secrets ro,relatime shared:36 - tmpfs tmpfs ro\n" +
+				"710 44 0:171 / /var/lib/docker/containers/" + id + "/mounts/shm rw,relatime shared:37 - tmpfs shm rw\n", nil},
+		"a machine's files in a container": {mountedID,
+			"613 590 254:0 /var/lib/docker/containers/" + id + "/hosts /host/etc/hosts rw - ext4 /dev/vda rw\n", nil},
+		"no cgroup of Docker's": {cgroupID, "0::/user.slice\n", nil},
+		"too short for an id":   {mountedID, "613 590 254:0 /containers/0a1b2c3d/hosts /etc/hosts rw - ext4 /dev/vda rw\n", nil},
+		"an image layer is not": {cgroupID, "/var/lib/docker/overlay2/" + id + "/merged", nil},
 	} {
-		if got := idsIn(c.text); !slices.Equal(got, c.want) {
+		if got := idsIn(c.where, c.text); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
