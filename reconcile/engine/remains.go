@@ -61,8 +61,9 @@ func (e *Engine) logs(ctx context.Context, taskID string, lines int) ([]string, 
 		return nil, e.explain("logs", err)
 	}
 	var out bytes.Buffer
-	// A terminal's stream has no frames.
-	if _, err := stdcopy.StdCopy(&out, &out, bytes.NewReader(raw)); err != nil {
+	// A terminal's stream has no frames. One with frames may end in the Engine's
+	// word that there is no more, for a task that no node has yet; it is no log.
+	if _, err := stdcopy.StdCopy(&out, &out, bytes.NewReader(raw)); err != nil && !framed(raw) {
 		out.Reset()
 		out.Write(raw)
 	}
@@ -72,4 +73,8 @@ func (e *Engine) logs(ctx context.Context, taskID string, lines int) ([]string, 
 	}
 	all := strings.Split(text, "\n")
 	return all[max(0, len(all)-lines):], nil
+}
+
+func framed(raw []byte) bool {
+	return len(raw) > 3 && raw[0] <= byte(stdcopy.Systemerr) && raw[1] == 0 && raw[2] == 0 && raw[3] == 0
 }
