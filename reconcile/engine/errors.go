@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 
@@ -60,7 +61,10 @@ func (c classed) Unwrap() []error { return []error{c.error, c.class} }
 func managers(s swarm.Info) string {
 	var addrs []string
 	for _, p := range s.RemoteManagers {
-		host, _, _ := strings.Cut(p.Addr, ":")
+		host, _, err := net.SplitHostPort(p.Addr)
+		if err != nil {
+			host = p.Addr
+		}
 		addrs = append(addrs, host)
 	}
 	if len(addrs) == 0 {

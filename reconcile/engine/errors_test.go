@@ -34,6 +34,9 @@ func TestNotManager(t *testing.T) {
 		{"a worker", active(func(s *swarm.Info) {
 			s.ControlAvailable, s.RemoteManagers = false, []swarm.Peer{{Addr: "10.0.0.1:2377"}, {Addr: "10.0.0.2:2377"}}
 		}), "node-2 is a worker, which cannot manage the Swarm; point DOCKER_HOST at a manager (10.0.0.1, 10.0.0.2)"},
+		{"a worker on IPv6", active(func(s *swarm.Info) {
+			s.ControlAvailable, s.RemoteManagers = false, []swarm.Peer{{Addr: "[fd00::1]:2377"}}
+		}), "point DOCKER_HOST at a manager (fd00::1)"},
 		{"no quorum", active(func(s *swarm.Info) {
 			s.Error = "rpc error: code = Unknown desc = The swarm does not have a leader."
 		}), "most managers must be up"},
