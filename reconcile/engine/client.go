@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,10 @@ func connect(log *slog.Logger, to client.Opt) (*Engine, error) {
 	api, err := client.NewClientWithOpts(to, keepConnections, client.WithAPIVersionNegotiation(), observed)
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w; check DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", err)
+	}
+	if host := api.DaemonHost(); strings.HasPrefix(host, "ssh://") {
+		return nil, fmt.Errorf("docker: DOCKER_HOST is %s, and swarmward does not speak SSH; forward the socket with `ssh -fNL /tmp/manager.sock:/var/run/docker.sock %s`, and set DOCKER_HOST=unix:///tmp/manager.sock",
+			host, strings.TrimPrefix(host, "ssh://"))
 	}
 	complete()
 	e.api = api

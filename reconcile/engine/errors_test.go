@@ -48,6 +48,14 @@ func TestNotManager(t *testing.T) {
 	}
 }
 
+// The docker CLI speaks SSH by itself; here it is told what to do instead.
+func TestSSHIsNotSpoken(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "ssh://ann@node-1")
+	if _, err := New(nil); err == nil || !strings.Contains(err.Error(), "/var/run/docker.sock ann@node-1") {
+		t.Error(err)
+	}
+}
+
 func TestExplain(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///no/such.sock")
 	e, err := New(nil)
