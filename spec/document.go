@@ -107,11 +107,19 @@ func (d *document) parse(r *report) {
 	}
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+)`)
+var (
+	yamlLine   = regexp.MustCompile(`line (\d+)`)
+	yamlAnchor = regexp.MustCompile(`unknown anchor '(.+)' referenced`)
+)
 
 func (d *document) syntaxError(r *report, err error) {
 	if line, column := d.tabIndent(); line > 0 {
 		r.fail("yaml", position{d.name, line, column}, "", "the line is indented with a tab", "YAML wants spaces")
+		return
+	}
+	if m := yamlAnchor.FindStringSubmatch(err.Error()); m != nil {
+		line, column := d.alias(m[1])
+		r.fail("yaml", position{d.name, line, column}, "", "there is no anchor "+m[1]+" before this alias", "write &"+m[1]+" where its value begins, in this file and above")
 		return
 	}
 	p := position{file: d.name}
@@ -122,6 +130,17 @@ func (d *document) syntaxError(r *report, err error) {
 		text = strings.TrimPrefix(strings.Replace(text, m[0], "", 1), ": ")
 	}
 	r.fail("yaml", p, "", "not valid YAML: "+strings.TrimSpace(text), "check indentation, quotes and colons on this line and the one before")
+}
+
+// alias is where the file first names that anchor.
+func (d *document) alias(name string) (line, column int) {
+	used := regexp.MustCompile(`(?:^|[\s\[{,])(\*` + regexp.QuoteMeta(name) + `)(?:$|[\s\]},])`)
+	for i, l := range strings.Split(string(d.data), "\n") {
+		if at := used.FindStringSubmatchIndex(l); at != nil && !strings.HasPrefix(strings.TrimSpace(l), "#") {
+			return i + 1, at[2] + 1
+		}
+	}
+	return 0, 0
 }
 
 // tabIndent is the first line that a tab indents.
