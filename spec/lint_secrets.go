@@ -13,7 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-var secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|api_?key|private_?key|basicauth|digestauth|(^|_)(key|auth|dsn)$`)
+var secretName = regexp.MustCompile(`(?i)pass|secret|token|credential|api_?key|private_?key|basicauth|digestauth|(^|_)(key|auth|dsn|pw|pwd)$`)
 
 // SoundsSecret says whether a variable or label of that name is likely to hold
 // a secret, so that its value is better not shown.
