@@ -123,6 +123,9 @@ func (g *Git) get(ctx context.Context) (*Checkout, error) {
 	}
 	g.refused = nil
 	if err := g.cache.keep(store, target, next.Seen); err != nil {
+		if g.last == nil || g.last.Root != next.Root {
+			g.cache.discard(next.Root)
+		}
 		return nil, err
 	}
 	return next, nil
@@ -250,10 +253,12 @@ func (g *Git) accept(store *gitStore, target gitTarget, seen time.Time) (*Checko
 	}
 	tree, err := newGitTree(store, commit, dir)
 	if err != nil {
+		g.cache.discard(dir)
 		return nil, err
 	}
 	inputs, err := tree.inputs(g.Paths)
 	if err != nil {
+		g.cache.discard(dir)
 		return nil, fmt.Errorf("commit %s: %w", about.ID[:7], err)
 	}
 	return &Checkout{Inputs: inputs, Root: dir, Commit: &about, Seen: seen, tree: tree}, nil

@@ -249,6 +249,12 @@ func (c *gitCache) checkout(commit string) (string, error) {
 	return dir, nil
 }
 
+// discard a checkout that is of no use, so that it pushes out none that is.
+func (c *gitCache) discard(dir string) {
+	c.recent = slices.DeleteFunc(c.recent, func(other string) bool { return other == dir })
+	_ = os.RemoveAll(dir)
+}
+
 // writeFile writes a file whole or not at all.
 func writeFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
