@@ -30,14 +30,23 @@ type remote interface {
 // configs of up to 1,023,999 bytes, and encrypted and armored they are larger.
 const maxFile = 2 << 20
 
-var userInfo = regexp.MustCompile(`^([a-z]+://)[^/@]*@`)
+// Where who one is stands in a URL: before the last @ of the host, as URLs are
+// read, and before any @ where nobody can read it.
+var (
+	userInfo = regexp.MustCompile(`^([A-Za-z]+://)([^/]*)@`)
+	unread   = regexp.MustCompile(`^([A-Za-z]+://)(.*)@`)
+)
 
 // Masked is a repository's URL without the credentials that may be in it.
-func Masked(url string) string {
-	if strings.HasPrefix(url, "ssh://") {
-		return url
+func Masked(repo string) string {
+	mask := userInfo
+	if _, err := url.Parse(repo); err != nil {
+		mask = unread
 	}
-	return userInfo.ReplaceAllString(url, "${1}***@")
+	if m := mask.FindStringSubmatch(repo); m != nil && strings.EqualFold(m[1], "ssh://") && !strings.Contains(m[2], ":") {
+		return repo // the name of a user tells nothing
+	}
+	return mask.ReplaceAllString(repo, "${1}***@")
 }
 
 func withoutUser(url string) string { return userInfo.ReplaceAllString(url, "${1}") }

@@ -107,6 +107,25 @@ func TestGitMasksCredentials(t *testing.T) {
 	}
 }
 
+func TestMasked(t *testing.T) {
+	tests := []struct{ url, want string }{
+		{"https://me:hunter2@host/x.git", "https://***@host/x.git"},
+		{"HTTPS://me:hunter2@host/x.git", "HTTPS://***@host/x.git"},
+		{"https://me:hunter@2@host/x.git", "https://***@host/x.git"},
+		{"https://me:hunter/2@host/x.git", "https://***@host/x.git"},
+		{"https://host/me@x.git", "https://host/me@x.git"},
+		{"ssh://git@host/x.git", "ssh://git@host/x.git"},
+		{"ssh://git:hunter2@host/x.git", "ssh://***@host/x.git"},
+		{"git@host:x.git", "git@host:x.git"},
+		{"/srv/me@x.git", "/srv/me@x.git"},
+	}
+	for _, tt := range tests {
+		if got := Masked(tt.url); got != tt.want {
+			t.Errorf("%s is shown as %s, want %s", tt.url, got, tt.want)
+		}
+	}
+}
+
 func TestGitRefusesUnknownCertificates(t *testing.T) {
 	o := newOrigin(t)
 	o.push(Default, webSpec)
