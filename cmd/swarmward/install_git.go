@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	neturl "net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,8 +27,11 @@ func (o *own) carryGit(flags *pflag.FlagSet) error {
 	if filepath.IsAbs(url) || strings.HasPrefix(url, ".") || strings.HasPrefix(url, "file:") {
 		return fmt.Errorf("--git %s: the service has no part in this machine's files; name a repository that it can reach", url)
 	}
-	if _, rest, ok := strings.Cut(url, "://"); ok && strings.Contains(strings.SplitN(rest, "@", 2)[0], ":") && strings.Contains(rest, "@") {
-		return fmt.Errorf("--git: a password in the URL is shown to whoever may look at the service; give it with --git-token-file")
+	if u, err := neturl.Parse(url); err == nil && u.User != nil {
+		// A name with no token beside it is a token, for some forges.
+		if _, password := u.User.Password(); password || strings.HasPrefix(u.Scheme, "http") && !flags.Changed("git-token-file") {
+			return fmt.Errorf("--git: a password or token in the URL is shown to whoever may look at the service; give it with --git-token-file")
+		}
 	}
 	if !strings.HasPrefix(url, "http") && !flags.Changed("git-known-hosts") {
 		o.note("the service knows no SSH server's host key: give --git-known-hosts FILE, which `ssh-keyscan` can begin")

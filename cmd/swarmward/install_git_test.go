@@ -90,6 +90,7 @@ func TestInstallFromGit(t *testing.T) {
 	for _, c := range []struct{ url, says string }{
 		{filepath.Join(dir, "shop.git"), "no part in this machine's files"},
 		{strings.Replace(server.URL, "http://", "http://me:hunter2@", 1) + "/shop.git", "give it with --git-token-file"},
+		{strings.Replace(server.URL, "http://", "http://hunter2@", 1) + "/shop.git", "give it with --git-token-file"},
 	} {
 		code, _, said := install("--git", c.url, "--git-path", "shop.yaml", "--env-file", "vars.env")
 		if code != 1 || !strings.Contains(said, c.says) || strings.Contains(said, "hunter2") {
