@@ -176,6 +176,19 @@ func (l *Loop) pass(ctx context.Context) (ok bool) {
 	return false
 }
 
+// made sums up the changes that were written, on the way back too.
+func (o *Outcome) made() Summary {
+	var p Plan
+	for x := o; x != nil; x = x.Back {
+		for _, a := range x.Applied {
+			if a.Err == nil {
+				p.Changes = append(p.Changes, a.Change)
+			}
+		}
+	}
+	return p.Summary()
+}
+
 // log tells what a pass found in one line, and what is wrong in one line each.
 func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 	log := l.Log.With("stack", o.Stack, "revision", o.Revision)
@@ -207,7 +220,7 @@ func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 			log.Error("check "+string(c.Status), told(c)...)
 		}
 	}
-	sum := o.Plan.Summary()
-	log.Info("pass done", "exit", o.ExitCode(), "created", sum.Create, "updated", sum.Update, "removed", sum.Remove,
-		"blocked", sum.Blocked, "unchanged", o.Plan.Unchanged, "checks", len(o.Checks), "took", o.Took.Round(time.Millisecond).String())
+	made := o.made()
+	log.Info("pass done", "exit", o.ExitCode(), "created", made.Create, "updated", made.Update, "removed", made.Remove,
+		"blocked", o.Plan.Summary().Blocked, "unchanged", o.Plan.Unchanged, "checks", len(o.Checks), "took", o.Took.Round(time.Millisecond).String())
 }

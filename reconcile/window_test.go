@@ -51,7 +51,7 @@ func TestWindowsOfALoop(t *testing.T) {
 		if len(f.writes) == writes {
 			t.Error("nothing was written when the window opened")
 		}
-		for _, want := range []string{"msg=drift", "outside of the stack's windows", "opens=2000-01-01T02:00:00"} {
+		for _, want := range []string{"msg=drift", "outside of the stack's windows", "opens=2000-01-01T02:00:00", "exit=5 created=0 updated=0", "exit=0 created=0 updated=1"} {
 			if !strings.Contains(log.String(), want) {
 				t.Errorf("%q is not in the log:\n%s", want, log.String())
 			}
