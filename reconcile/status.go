@@ -51,6 +51,7 @@ type Condition struct {
 type Status struct {
 	Stack      string         `json:"stack"`
 	Revision   string         `json:"revision"`         // that it was compared with
+	Commit     *spec.Commit   `json:"commit"`           // that the revision is of; nil where none is known
 	Record     int            `json:"record,omitempty"` // the newest, or the one that it is kept at
 	At         time.Time      `json:"at"`
 	Conditions []Condition    `json:"conditions"`
@@ -109,7 +110,7 @@ func StatusOf(stack *spec.Stack, o *Outcome, was *Status, now time.Time) *Status
 		stack = o.At
 	}
 	s := &Status{
-		Stack: o.Stack, Revision: o.Revision, Record: o.Record, At: now,
+		Stack: o.Stack, Revision: o.Revision, Commit: stack.Commit, Record: o.Record, At: now,
 		Objects: objectStatuses(stack, o), Checks: slices.Clone(o.Checks),
 	}
 	s.Conditions = []Condition{o.synced(), o.converged(), o.verified(stack), o.suspended(), o.held()}

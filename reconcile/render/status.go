@@ -13,7 +13,11 @@ import (
 // Status writes how a stack is: what is wrong at a glance, and what to do.
 func (t Text) Status(w io.Writer, s *reconcile.Status) {
 	what, color := glance(s)
-	fmt.Fprintf(w, "%s   %s\n\n", t.paint(bold, title(s.Stack, s.Revision)), t.paint(color, what))
+	fmt.Fprintf(w, "%s   %s\n", t.paint(bold, title(s.Stack, s.Revision)), t.paint(color, what))
+	if from := commitLine(s.Commit); from != "" {
+		t.paragraph(w, "  ", "  ", dim, from)
+	}
+	fmt.Fprintln(w)
 	for _, c := range s.Conditions {
 		t.condition(w, s, c)
 	}

@@ -100,3 +100,17 @@ app @ 4f2c1ab   not known
 		})
 	}
 }
+
+// Whose revision it is stands under its name.
+func TestStatusTellsTheCommit(t *testing.T) {
+	stack := &spec.Stack{Name: "app", Commit: &spec.Commit{ID: "4f2c1ab998877", Ref: "main", Author: "Ann <ann@example.com>", Subject: "Raise Redis's memory"}}
+	s := reconcile.StatusOf(stack, &reconcile.Outcome{Stack: "app", Revision: "4f2c1ab998877", Plan: &reconcile.Plan{}}, nil, time.Time{})
+	var text, doc bytes.Buffer
+	Text{}.Status(&text, s)
+	if want := "app @ 4f2c1ab   well: as it should be and running\n  commit 4f2c1ab on main by Ann <ann@example.com>: Raise Redis's memory\n\n  Synced"; !strings.HasPrefix(text.String(), want) {
+		t.Errorf("%s\nwant\n%s", text.String(), want)
+	}
+	if err := ConditionsJSON(&doc, []*reconcile.Status{s}); err != nil || !strings.Contains(doc.String(), `"subject": "Raise Redis's memory"`) {
+		t.Errorf("no subject in %s, error %v", doc.String(), err)
+	}
+}
