@@ -4,7 +4,10 @@ package trigger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/robfig/cron/v3"
 )
@@ -33,10 +36,26 @@ type Schedule struct{ schedule cron.Schedule }
 func ParseSchedule(text string) (Schedule, error) {
 	p := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 	s, err := p.Parse(text)
+	if err == nil {
+		err = sensible(text, s)
+	}
 	if err != nil {
 		return Schedule{}, fmt.Errorf("schedule %q: %w; write five cron fields such as \"*/5 * * * *\", or \"@every 1m\"", text, err)
 	}
 	return Schedule{s}, nil
+}
+
+// sensible says what is wrong with a schedule that cron takes: for what is
+// shorter than a second it takes one, and it waits for the 31st of February.
+func sensible(text string, s cron.Schedule) error {
+	every, is := strings.CutPrefix(text, "@every ")
+	if d, err := time.ParseDuration(every); is && err == nil && d < time.Second {
+		return errors.New("that is less than 1s")
+	}
+	if s.Next(time.Now()).IsZero() {
+		return errors.New("there is no such day")
+	}
+	return nil
 }
 
 // Run nudges at every time of the schedule until ctx ends.

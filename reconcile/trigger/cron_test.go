@@ -14,7 +14,7 @@ func TestParseSchedule(t *testing.T) {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "every minute", "61 * * * *", "@sometimes", "@every soon", "* * * *"} {
+	for _, bad := range []string{"", "every minute", "61 * * * *", "@sometimes", "@every soon", "* * * *", "@every -5m", "@every 100ms", "0 0 31 2 *"} {
 		_, err := ParseSchedule(bad)
 		if err == nil || !strings.Contains(err.Error(), `"@every 1m"`) || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
