@@ -32,7 +32,7 @@ func rule(name, expr, lasting, severity, summary, description string) alertRule 
 // alertRules follow from the metrics. A stack that had no pass for longer than
 // overdue is not reconciled. Only the holder of a lease tells of stacks.
 func alertRules(overdue time.Duration) []alertRule {
-	return append(stackRules(overdue), controllerRules()...)
+	return append(stackRules(overdue), controllerRules(max(time.Hour, overdue))...)
 }
 
 func stackRules(overdue time.Duration) []alertRule {
@@ -79,7 +79,9 @@ func stackRules(overdue time.Duration) []alertRule {
 	}
 }
 
-func controllerRules() []alertRule {
+// controllerRules: files are looked for as often as passes are made, so their
+// source is old when it was not seen for longer than stale.
+func controllerRules(stale time.Duration) []alertRule {
 	return []alertRule{
 		rule("SwarmwardDown", `absent(swarmward_build_info)`, "5m", critical,
 			`No swarmward is there`,
@@ -93,7 +95,7 @@ func controllerRules() []alertRule {
 		rule("SwarmwardSeveralLeaseHolders", `sum by (job, stack) (swarmward_lease_holder) > 1`, "2m", critical,
 			`Several swarmwards lead stack {{ $labels.stack }}`,
 			`So many say that they do: {{ $value }}. See whether they talk to one Swarm, and their clocks.`),
-		rule("SwarmwardSourceStale", `min by (job, source) (swarmward_source_age_seconds) > 3600`, "5m", warning,
+		rule("SwarmwardSourceStale", fmt.Sprintf(`min by (job, source) (swarmward_source_age_seconds) > %d`, int(stale.Seconds())), "5m", warning,
 			`The specs of {{ $labels.source }} are old`,
 			`It has not said for {{ $value | humanizeDuration }} what it holds; the last good revision is kept. See the log for the reason: network, credentials, signature.`),
 		rule("SwarmwardSourceFails", `min by (job, source) (swarmward_source_failing) == 1`, "15m", warning,
