@@ -90,7 +90,7 @@ func (a *app) install(cmd *cobra.Command, f installFlags, runFlags []string) err
 	default:
 		return fmt.Errorf("--print %q: must be service or alerts", f.print)
 	}
-	if err := errors.Join(f.check(), webhookCheck(f.webhook)); err != nil {
+	if err := errors.Join(f.check(), webhookCheck(f.webhook), runTakes(runFlags)); err != nil {
 		return err
 	}
 	if !f.apply {
@@ -139,6 +139,21 @@ func (f *installFlags) check() error {
 		return errors.New("--tls-cert and --tls-key go together: give both")
 	}
 	return f.access.Check()
+}
+
+// runTakes says which of the flags run would end at, again and again.
+func runTakes(flags []string) error {
+	run, _, err := new(app).root().Find([]string{"run"})
+	if err != nil {
+		return err
+	}
+	if err := run.ParseFlags(flags); err != nil {
+		return run.FlagErrorFunc()(run, err)
+	}
+	if rest := run.Flags().Args(); len(rest) > 0 {
+		return fmt.Errorf("what follows -- is given to run, which takes no %s", rest[0])
+	}
+	return nil
 }
 
 func webhookCheck(file string) error {

@@ -24,7 +24,7 @@ var (
 // what it takes to read it.
 func (o *own) carryGit(flags *pflag.FlagSet) error {
 	url := flags.Lookup("git").Value.String()
-	if filepath.IsAbs(url) || strings.HasPrefix(url, ".") || strings.HasPrefix(url, "file:") {
+	if filepath.IsAbs(url) || strings.HasPrefix(url, ".") || strings.HasPrefix(url, "file:") || !strings.Contains(url, ":") {
 		return fmt.Errorf("--git %s: the service has no part in this machine's files; name a repository that it can reach", url)
 	}
 	if u, err := neturl.Parse(url); err == nil && u.User != nil {

@@ -89,6 +89,7 @@ func TestInstallFromGit(t *testing.T) {
 	}
 	for _, c := range []struct{ url, says string }{
 		{filepath.Join(dir, "shop.git"), "no part in this machine's files"},
+		{"shop.git", "no part in this machine's files"},
 		{strings.Replace(server.URL, "http://", "http://me:hunter2@", 1) + "/shop.git", "give it with --git-token-file"},
 		{strings.Replace(server.URL, "http://", "http://hunter2@", 1) + "/shop.git", "give it with --git-token-file"},
 	} {
