@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -323,6 +324,25 @@ func TestStandingBy(t *testing.T) {
 			t.Errorf("b logs: %s", said)
 		}
 		f.remember(t, func(m *Memory) { m.Suspended = nil })
+		// The leader does not know yet that another one is there, because it was not
+		// heard of: it learns so before it writes, and stands by.
+		a.Prober = fakeProber(func(c spec.Check) CheckResult { t.Error("a checks"); return passing(c) })
+		led := f.memory(t).Leader
+		f.fail = func(w Write) error {
+			if l, ok := w.(LabelConfig); ok && l.Spec.Name == memoryName("app") {
+				f.fail = nil
+				m := f.seen.Configs[l.Spec.Name]
+				m.Version.Index++
+				m.Spec.Labels = withLabels(m.Spec.Labels, map[string]string{LabelLeader: b.Lease.Session.life.id})
+				f.seen.Configs[l.Spec.Name] = m
+				return fmt.Errorf("update: %w", ErrStale)
+			}
+			return nil
+		}
+		if o := a.Pass(t.Context(), pair()); o.Leader == nil || *o.Leader != (Leader{Holder: "b"}) || len(o.Applied) > 0 || len(o.Verdicts) != 2 {
+			t.Errorf("a, followed: exit %d: %v, %+v, %v", o.ExitCode(), o.Err, o.Leader, o.Applied)
+		}
+		f.remember(t, func(m *Memory) { m.Leader = led })
 		endA()
 		b.Prober = fakeProber(passing)
 		if o := b.Pass(t.Context(), pair()); o.ExitCode() != ExitOK || !o.Leader.Here || len(o.Applied) != 1 {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,7 +146,7 @@ func (r *Reconciler) proceed(ctx context.Context, stack *spec.Stack, plan *Plan,
 	own := *r
 	own.own = t
 	o := own.inTurn(stack, plan, seen)
-	o.Leader = t.leader
+	o.Leader = cmp.Or(o.Leader, t.leader) // that has come to be another one
 	if o.Back != nil {
 		o.Back.Leader = t.leader
 	}
@@ -185,7 +186,7 @@ func (r *Reconciler) inTurn(stack *spec.Stack, plan *Plan, seen *Observed) *Outc
 	}
 	switch {
 	case err != nil:
-		return r.own.notBegun(stack, plan, time.Now(), err)
+		return r.notBegun(ctx, r.own, stack, plan, seen, err)
 	case k.memory.Suspended != nil:
 		return r.look(ctx, stack, plan, seen, k, allChecks)
 	case k.held:
