@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/swarmward/swarmward/spec"
 )
@@ -84,17 +85,33 @@ func (r *Reconciler) choose(records []Record, lost []Unreadable, current *spec.S
 }
 
 // GoBack holds the revision that is not to be brought back, and brings the Swarm
-// to the record. It holds first: whoever goes on after a crash goes on in the same
+// to the record. Both wait for whoever writes to the stack now: what is not begun
+// holds nothing. It holds first: whoever goes on after a crash goes on in the same
 // direction.
 func (r *Reconciler) GoBack(ctx context.Context, to *Return, h Hold) *Outcome {
-	name := to.At.Name
-	if to.Held != nil {
-		h.Target, h.Record = *to.Held, to.Record.Number
-		if _, err := r.Hold(ctx, name, h); err != nil {
-			return &Outcome{Stack: name, Revision: to.Record.Revision, Plan: to.Plan, Err: err}
-		}
+	name, started := to.At.Name, time.Now()
+	t, end, err := r.turn(ctx, name, to.Seen)
+	defer end()
+	own := *r
+	own.own = t
+	plan, seen := to.Plan, to.Seen
+	if err == nil {
+		plan, seen, err = own.ready(t, plan, seen, func(ctx context.Context) (*Plan, *Observed, error) { return r.Plan(ctx, to.At) })
 	}
-	o := r.Apply(ctx, to.At, to.Plan, to.Seen)
+	var m Memory
+	if err == nil {
+		m, err = MemoryOf(seen, name)
+	}
+	if err == nil && m.Suspended == nil && to.Held != nil {
+		h.Target, h.Record = *to.Held, to.Record.Number
+		_, err = own.Hold(t.ctx, name, h)
+	}
+	if err != nil || m.Suspended != nil {
+		o := t.notBegun(to.At, plan, started, err)
+		o.Suspended = m.Suspended
+		return o
+	}
+	o := own.Apply(t.ctx, to.At, plan, seen)
 	o.Record, o.At = to.Record.Number, to.At
 	return o
 }

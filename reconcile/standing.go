@@ -255,6 +255,11 @@ func (r *Reconciler) conclude(ctx context.Context, stack *spec.Stack, o *Outcome
 		o.Err = errors.Join(o.Err, err)
 		return
 	}
+	if m, err := MemoryOf(seen, stack.Name); err == nil && m.Suspended != nil {
+		o.Suspended = m.Suspended
+		o.Answer = Answer{Why: o.Answer.Why, Not: "nothing is rolled back: the stack is " + m.Suspended.text()}
+		return
+	}
 	if _, t.Gone = k.records[0].Stack(stack, seen, r.Differ.Fingerprints); t.Gone != nil {
 		o.Answer = Decide(t)
 		return
@@ -304,6 +309,18 @@ func (r *Reconciler) keep(ctx context.Context, stack *spec.Stack, k recall, seen
 	at, plan, seen, err := r.recorded(ctx, stack, k, seen)
 	if err != nil {
 		return &Outcome{Stack: stack.Name, Revision: stack.Revision, Err: err, Standing: k.standing(nil)}
+	}
+	if r.own.lease != nil && plan.Writes() {
+		// Who was waited for may have ended the hold, or suspended the stack.
+		fresh, err := r.own.take(ctx, seen)
+		if err == nil && !fresh {
+			if plan, seen, err = r.Plan(ctx, stack); err == nil {
+				return r.inTurn(stack, plan, seen)
+			}
+		}
+		if err != nil {
+			return r.notBegun(ctx, r.own, stack, plan, seen, err)
+		}
 	}
 	o := r.Apply(ctx, at, plan, seen)
 	o.Standing = k.standing(at)

@@ -118,10 +118,14 @@ func (a *app) goBack(cmd *cobra.Command, r *reconcile.Reconciler, to *reconcile.
 		err = render.OutcomeJSON(a.out, o)
 	} else {
 		a.text().Outcome(a.out, o, serviceKeys(to.At))
+	}
+	if begun := o.At != nil; begun && a.output == "text" {
 		fmt.Fprintln(a.out)
 		a.text().Said(a.out, heldBy(to))
 	}
 	switch {
+	case o.Suspended != nil:
+		report(a.err, o.Suspended.Refusal(o.Stack))
 	case o.Err != nil && cmd.Context().Err() != nil:
 		report(a.err, errors.New("interrupted; what was written stays, and the next pass of run goes on to the record"))
 	case o.Err != nil:
