@@ -86,7 +86,7 @@ func (c *comparing) settings(was, is spec.Settings) {
 	}{
 		{"on_check_failure", was.OnCheckFailure, is.OnCheckFailure}, {"ignore", was.Ignore, is.Ignore},
 		{"images", was.Images, is.Images}, {"prune", was.Prune, is.Prune}, {"allow", was.Allow, is.Allow},
-		{"timeout", was.Timeout, is.Timeout}, {"lint", was.Lint, is.Lint},
+		{"timeout", was.Timeout, is.Timeout}, {"lint", was.Lint, is.Lint}, {"windows", was.Windows, is.Windows},
 	} {
 		if !reflect.DeepEqual(s.was, s.new) {
 			c.add(ActionUpdate, "x-swarmward."+s.name)

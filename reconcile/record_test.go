@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -153,4 +154,19 @@ func TestRecordsKept(t *testing.T) {
 			t.Errorf("records %v, unreadable %v", numbers, bad)
 		}
 	})
+}
+
+// A record tells of every setting that it has otherwise than the one before it.
+func TestSinceTellsSettings(t *testing.T) {
+	all := reflect.ValueOf(spec.Settings{
+		Checks: []spec.Check{{Name: "web"}}, OnCheckFailure: "rollback", Ignore: []string{"services"}, Images: spec.Images{Resolve: "never"},
+		Prune: true, Allow: []string{"all"}, Timeout: time.Minute, Lint: spec.Lint{Off: []string{"all"}}, Windows: spec.Windows{{Schedule: "@daily"}},
+	})
+	for i := range all.NumField() {
+		var r Record
+		reflect.ValueOf(&r.Settings).Elem().Field(i).Set(all.Field(i))
+		if name := all.Type().Field(i).Name; all.Field(i).IsZero() || len(r.Since(Record{})) != 1 {
+			t.Errorf("%s: %v", name, r.Since(Record{}))
+		}
+	}
 }

@@ -184,7 +184,7 @@ func summary(records []reconcile.Record, i int) string {
 	}
 	changes := records[i].Since(records[i+1])
 	if len(changes) == 0 {
-		return "the same in other objects"
+		return fmt.Sprintf("what record %d is", records[i+1].Number)
 	}
 	for _, older := range records[i+2:] {
 		if len(records[i].Since(older)) == 0 {
@@ -240,8 +240,13 @@ func (t Text) Record(w io.Writer, records []reconcile.Record, i int) {
 		fmt.Fprintln(w, "  "+strings.ToUpper(summary(records, i)[:1])+summary(records, i)[1:]+": there is nothing to compare it with.")
 		return
 	}
+	changes := r.Since(records[i+1])
+	if len(changes) == 0 {
+		fmt.Fprintf(w, "  Nothing has changed since record %d.\n", records[i+1].Number)
+		return
+	}
 	fmt.Fprintf(w, "  Changed since record %d:\n\n", records[i+1].Number)
-	for _, c := range r.Since(records[i+1]) {
+	for _, c := range changes {
 		t.recordChange(w, c)
 	}
 }

@@ -87,6 +87,20 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+// What was between two records that say the same may be gone.
+func TestSameRecordTwice(t *testing.T) {
+	same := threeRecords()
+	same[0].RecordedSpec, same[0].Secrets, same[0].Configs = same[1].RecordedSpec, same[1].Secrets, same[1].Configs
+	var out bytes.Buffer
+	Text{}.History(&out, "whatrack", same, nil)
+	Text{}.Record(&out, same, 0)
+	for _, want := range []string{"\n     what record 2 is\n", "\n  Nothing has changed since record 2.\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("does not say %q:\n%s", want, out.String())
+		}
+	}
+}
+
 func TestHistoryJSON(t *testing.T) {
 	var out bytes.Buffer
 	if err := HistoryJSON(&out, "whatrack", threeRecords(), []reconcile.Unreadable{{Number: 7, Objects: []string{"x"}, Why: "why"}}); err != nil {
