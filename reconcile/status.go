@@ -157,6 +157,10 @@ func (o *Outcome) synced() Condition {
 	case o.Held != nil:
 		c.Reason, c.ObservedRevision = "held", o.Held.Revision
 		c.Message = fmt.Sprintf("the Swarm is kept at record %d, not at what the spec says", o.Held.Record)
+		if len(rest) > 0 {
+			c.Message += fmt.Sprintf("; objects that are not there yet: %d", len(rest))
+			c.Remedy = fmt.Sprintf("the next pass of run brings them there, or `swarmward rollback %d`", o.Held.Record)
+		}
 	case blocked >= 0:
 		c.Reason, c.Remedy = "blocked", "`swarmward plan` shows what a person would do"
 		c.Message = fmt.Sprintf("%s: %s", subject(rest[blocked]), rest[blocked].Cause)

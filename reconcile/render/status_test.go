@@ -46,7 +46,10 @@ app @ 4f2c1ab   well: as it should be, running and verified
 		}, `
 app @ 4f2c1ab   not everything runs; kept at record 3; suspended
 
-  Synced      false    the Swarm is kept at record 3, not at what the spec says
+  Synced      false    the Swarm is kept at record 3, not at what the spec says;
+                       objects that are not there yet: 2
+                       to do: the next pass of run brings them there, or
+                       ` + "`swarmward rollback 3`" + `
   Converged   false    service redis: its tasks keep failing (3 so far): task:
                        non-zero exit (1): and \x1b[31m more of it
                        to do: docker service ps --no-trunc app_redis
