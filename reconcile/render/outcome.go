@@ -84,6 +84,9 @@ func verdictLine(o *reconcile.Outcome, made, failed, skipped int) string {
 	if o.ExitCode() == reconcile.ExitStopped && slices.ContainsFunc(o.Applied, func(a reconcile.Applied) bool { return errors.Is(a.Err, reconcile.ErrMoved) }) {
 		result = "stopped for what somebody changed by hand meanwhile"
 	}
+	if errors.Is(o.Err, reconcile.ErrLeased) || errors.Is(o.Err, reconcile.ErrReplanned) {
+		result = "stopped for somebody else, who writes to the stack"
+	}
 	result = standing(o, result)
 	if errors.Is(o.Err, context.Canceled) {
 		result = "interrupted"

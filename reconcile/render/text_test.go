@@ -313,6 +313,9 @@ func TestOutcomeText(t *testing.T) {
 		{"moved", reconcile.Outcome{Plan: &reconcile.Plan{}, Applied: []reconcile.Applied{
 			{Change: reconcile.Change{Kind: reconcile.KindService, Name: "web"}, Err: fmt.Errorf("%w: image a -> b", reconcile.ErrMoved)},
 		}}, []string{"stopped for what somebody changed by hand meanwhile", "failed: service web: changed by hand since the plan was made: image a -> b"}},
+		{"somebody else's turn", reconcile.Outcome{Plan: &reconcile.Plan{}, Err: fmt.Errorf("stack web: %w: apply", reconcile.ErrLeased)},
+			[]string{"stopped for somebody else, who writes to the stack, nothing was written"}},
+		{"another plan", reconcile.Outcome{Plan: &reconcile.Plan{}, Err: reconcile.ErrReplanned}, []string{"stopped for somebody else, who writes to the stack"}},
 		{"error", reconcile.Outcome{Err: errors.New("boom")}, []string{"failed, nothing was written"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
