@@ -196,7 +196,7 @@ func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 		log.Error("the pass failed", "error", o.Err.Error(), "took", o.Took.Round(time.Millisecond).String())
 		return
 	}
-	for _, c := range o.Plan.Changes {
+	for _, c := range o.rest() {
 		switch {
 		case c.Action == ActionBlocked:
 			log.Warn("blocked: a person has to act", "object", subject(c), "cause", c.Cause, "remedy", fmt.Sprint(c.Remedy))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -584,8 +585,9 @@ func TestLoopSuspended(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		passes := 0
+		var log strings.Builder
 		l := &Loop{
-			Reconciler: x.r, Load: func(context.Context) (*spec.Stack, error) { return x.spec("2"), nil },
+			Reconciler: x.r, Load: func(context.Context) (*spec.Stack, error) { return x.spec("2"), nil }, Log: slog.New(slog.NewTextHandler(&log, nil)),
 			Done: func(_ *spec.Stack, o *Outcome) {
 				if passes++; o.Status.Condition(ConditionSuspended).Status != ConditionTrue || o.Status.Condition(ConditionSynced).Status != ConditionFalse {
 					t.Errorf("%+v", o.Status.Conditions)
@@ -595,6 +597,23 @@ func TestLoopSuspended(t *testing.T) {
 		l.Run(ctx, nil)
 		if passes != 1 || len(x.wrote()) > 0 {
 			t.Errorf("%d passes, wrote %q", passes, x.wrote())
+		}
+		if said := log.String(); strings.Count(said, "msg=drift") != 2 || !strings.Contains(said, "created=0 updated=0 removed=0") {
+			t.Errorf("what is told is not what was found and written:\n%s", said)
+		}
+
+		// Suspended in the middle of a pass, what it has written is no drift.
+		x.f.remember(t, func(m *Memory) { m.Suspended = nil })
+		log.Reset()
+		l.Reconciler.Prober = fakeProber(func(c spec.Check) CheckResult {
+			x.f.remember(t, func(m *Memory) { m.Suspended = &Suspension{By: "ana"} })
+			return failing(c)
+		})
+		ctx, cancel = context.WithCancel(t.Context())
+		l.Done = func(*spec.Stack, *Outcome) { cancel() }
+		l.Run(ctx, nil)
+		if said := log.String(); strings.Contains(said, "msg=drift") || !strings.Contains(said, "created=0 updated=2 removed=0") {
+			t.Errorf("suspended in the middle of a pass:\n%s", said)
 		}
 	})
 }
