@@ -173,12 +173,14 @@ func (a *app) applyStack(cmd *cobra.Command, r *reconcile.Reconciler, s *spec.St
 	} else {
 		a.text().Outcome(a.out, o, serviceKeys(s))
 	}
-	if o.Err != nil {
-		if cmd.Context().Err() != nil {
-			report(a.err, fmt.Errorf("interrupted; what was written stays, and the next apply continues from there"))
-		} else {
-			report(a.err, o.Err)
-		}
+	switch {
+	case o.Err == nil:
+	case cmd.Context().Err() == nil:
+		report(a.err, o.Err)
+	case o.Back != nil: // an apply would be refused
+		report(a.err, onTheWay(o.Answer.Record))
+	default:
+		report(a.err, fmt.Errorf("interrupted; what was written stays, and the next apply continues from there"))
 	}
 	return o.ExitCode(), err
 }

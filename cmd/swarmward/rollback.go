@@ -126,12 +126,19 @@ func (a *app) goBack(cmd *cobra.Command, r *reconcile.Reconciler, to *reconcile.
 	switch {
 	case o.Suspended != nil:
 		report(a.err, o.Suspended.Refusal(o.Stack))
+	case o.Err != nil && cmd.Context().Err() != nil && o.At == nil:
+		report(a.err, errors.New("interrupted; nothing was written"))
 	case o.Err != nil && cmd.Context().Err() != nil:
-		report(a.err, errors.New("interrupted; what was written stays, and the next pass of run goes on to the record"))
+		report(a.err, onTheWay(to.Record.Number))
 	case o.Err != nil:
 		report(a.err, o.Err)
 	}
 	return errors.Join(err, exit(o.ExitCode()))
+}
+
+// onTheWay is what an interrupt leaves of a way back.
+func onTheWay(record int) error {
+	return fmt.Errorf("interrupted on the way back to record %d; what was written stays, and the next pass of run goes on to the record, or `swarmward rollback %[1]d`", record)
 }
 
 // heldBy tells what keeps run from undoing a rollback.
