@@ -55,6 +55,9 @@ func (a *app) resume(cmd *cobra.Command, name string, suspended, held bool) erro
 			}
 			return m.Suspended != was.Suspended || m.Held != was.Held
 		})
+		if err == nil && m.ID == "" { // nothing is remembered of it
+			err = inSwarm(cmd, e, []subject{x})
+		}
 		if err != nil {
 			return err
 		}
