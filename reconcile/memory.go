@@ -108,7 +108,7 @@ func MemoryOf(seen *Observed, stack string) (Memory, error) {
 	for label, into := range map[string]any{LabelSuspended: &m.Suspended, LabelHeld: &m.Held, LabelAttempt: &m.Attempt, LabelWriter: &m.Writer} {
 		if text := m.Labels[label]; text != "" {
 			if err := json.Unmarshal([]byte(text), into); err != nil {
-				return m, fmt.Errorf("config %s: label %s cannot be read: %w; correct it, or remove the config: swarmward then forgets what is suspended and held", live.Spec.Name, label, err)
+				return m, fmt.Errorf("config %s: label %s cannot be read: %w; `docker config rm %[1]s` removes it: swarmward then forgets what is suspended and held", live.Spec.Name, label, err)
 			}
 		}
 	}

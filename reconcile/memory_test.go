@@ -34,6 +34,10 @@ func TestMemoryComesBack(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 
+	live.Spec.Labels[LabelAttempt] = "{"
+	if _, err := MemoryOf(seen, "web"); err == nil || !strings.Contains(err.Error(), "label swarmward.attempt cannot be read") || !strings.Contains(err.Error(), "`docker config rm swarmward.web.memory`") {
+		t.Errorf("a label that is damaged: %v", err)
+	}
 	live.Spec.Labels[LabelSchema] = "2"
 	if _, err := MemoryOf(seen, "web"); err == nil || !strings.Contains(err.Error(), "newer swarmward") {
 		t.Errorf("a newer schema: %v", err)

@@ -150,7 +150,7 @@ func (o *Outcome) synced() Condition {
 	rest := o.rest()
 	blocked := slices.IndexFunc(rest, func(c Change) bool { return c.Action == ActionBlocked })
 	switch {
-	case o.Plan == nil && o.Err != nil:
+	case o.Err != nil && (o.Plan == nil || len(o.Verdicts) == 0): // it was not begun
 		c.Status, c.Reason, c.Message = ConditionUnknown, "error", o.Err.Error()
 	case o.Plan == nil:
 		c.Status, c.Reason, c.Message = ConditionUnknown, "no_spec", "nothing is at hand to compare it with: neither a spec nor a record"

@@ -31,6 +31,7 @@ func TestStatus(t *testing.T) {
 		{"not written", Outcome{Plan: &Plan{Changes: []Change{change}}, Applied: []Applied{{Change: change, Err: errors.New("no")}}, Verdicts: up, Checks: passed}, "Synced false differs", ExitChanges, "`swarmward apply`"},
 		{"blocked", Outcome{Plan: &Plan{Changes: []Change{change, {Action: ActionBlocked, Kind: KindVolume, Name: "data"}}}, Verdicts: up, Checks: passed}, "Synced false blocked", ExitChanges, "`swarmward plan`"},
 		{"the Engine is away", Outcome{Err: errors.New("no Engine answers")}, "Synced unknown error, Converged unknown not_looked, Verified unknown not_checked", ExitError, ""},
+		{"what is remembered cannot be read", Outcome{Plan: &Plan{Changes: []Change{change}}, Err: errors.New("the label cannot be read")}, "Synced unknown error, Converged unknown not_looked, Verified unknown not_checked", ExitError, ""},
 		{"the pass broke off", Outcome{Plan: &Plan{}, Err: errors.New("no Engine answers"), Verdicts: up, Checks: passed}, "Synced unknown error", ExitError, ""},
 		{"nothing to compare it with", Outcome{Verdicts: up, Checks: passed}, "Synced unknown no_spec", ExitOK, ""},
 		{"crash-looping", Outcome{Plan: &Plan{}, Verdicts: map[string]Verdict{"back": {State: NotStarted, Reason: "not_started"}, "front": {State: Failed, Reason: "crash_looping", Remedy: "look"}}, Checks: passed}, "Converged false crash_looping, Verified false not_converged", ExitNotConverged, "look"},
