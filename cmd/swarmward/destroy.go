@@ -22,7 +22,7 @@ for a stack: the one named, or the one of the spec. Volumes stay with their data
 and so does everything that somebody else made; what stays is listed with the
 command that would remove it. The records of the stack's history go too, for the
 secrets that they name are gone; --keep-history keeps them. Shows what it would do and asks first; without a
-terminal it takes --yes.`,
+terminal it takes --yes. A suspended stack is left alone.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := a.stackToDestroy(cmd, args)
@@ -91,6 +91,14 @@ func (a *app) destroy(cmd *cobra.Command, name string, yes, dryRun, keepHistory 
 			return exit(reconcile.ExitChanges)
 		}
 		return nil
+	}
+	switch m, err := reconcile.MemoryOf(seen, name); {
+	case err != nil: // somebody else's, or not readable: the stack goes all the same
+	case m.Suspended != nil && plan.Writes():
+		code, err := a.refuse(m.Suspended.Refusal(name), &reconcile.Outcome{
+			Stack: name, Plan: plan, Standing: reconcile.Standing{Suspended: m.Suspended},
+		})
+		return errors.Join(err, exit(code))
 	}
 	if plan.Writes() && !yes {
 		if !isTerminal(a.in) || !isTerminal(a.out) || a.output != "text" {
