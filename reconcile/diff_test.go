@@ -144,6 +144,18 @@ update service back rolling(1): changed by hand
 `,
 		},
 		{
+			name: "nor is a password in an address",
+			live: func(f *fakeSwarm) {
+				edit(f, "app_back", func(s *swarm.ServiceSpec) {
+					s.TaskTemplate.ContainerSpec.Env = []string{"LOG_LEVEL=info", "DATABASE_URL=postgres://app:by.hand@db:5432/app,postgres://app:too@db2/app"}
+				})
+			},
+			want: `
+update service back rolling(1): changed by hand
+  services.back.environment.DATABASE_URL postgres://app:(sensitive)@db:5432/app,postgres://app:(sensitive)@db2/app -> (unset)
+`,
+		},
+		{
 			name: "an owned network cannot be changed",
 			spec: func(s *spec.Stack) { s.Networks[0].Create.Attachable = true },
 			want: `

@@ -259,10 +259,15 @@ func (w *walker) record(secret bool, old, new *string) {
 		}
 		if secret {
 			c.Sensitive = true
-		} else if w.redact != nil {
+			continue
+		}
+		if w.redact != nil {
 			if s, hid := w.redact(**p); hid {
 				*p, c.Sensitive = &s, true
 			}
+		}
+		if s, hid := spec.HideURLPasswords(**p); hid {
+			*p, c.Sensitive = &s, true
 		}
 	}
 	if secret && c.Sensitive {

@@ -95,6 +95,20 @@ func isLiteral(value string) bool {
 		!strings.Contains(strings.ReplaceAll(value, "$$", ""), "$")
 }
 
+// HideURLPasswords puts (sensitive) where addresses in a text have a password.
+func HideURLPasswords(text string) (hidden string, found bool) {
+	var out strings.Builder
+	end := 0
+	for _, at := range urlPassword.FindAllStringSubmatchIndex(text, -1) {
+		if strings.Contains(text[at[2]:at[3]], "{{") { // Swarm's, which fills it in
+			continue
+		}
+		out.WriteString(text[end:at[2]] + sensitiveText)
+		end, found = at[3], true
+	}
+	return out.String() + text[end:], found
+}
+
 func hasURLPassword(value string) bool {
 	m := urlPassword.FindStringSubmatch(value)
 	return m != nil && !strings.Contains(m[1], "$") && !strings.Contains(m[1], "{{")

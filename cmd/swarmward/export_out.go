@@ -76,7 +76,8 @@ func inTheClear(c *swarm.ContainerSpec) []string {
 	var out []string
 	for _, line := range c.Env {
 		name, value, _ := strings.Cut(line, "=")
-		if value != "" && spec.SoundsSecret(name) && !strings.HasSuffix(name, "_FILE") {
+		_, inURL := spec.HideURLPasswords(value)
+		if inURL || value != "" && spec.SoundsSecret(name) && !strings.HasSuffix(name, "_FILE") {
 			out = append(out, name)
 		}
 	}
