@@ -166,13 +166,13 @@ func fileFields() map[string]field {
 		c + "Mounts[].TmpfsOptions.Mode":                  {format: formatMode},
 		c + "Mounts[].TmpfsOptions.Options":               {since: 46},
 
-		c + "Secrets":              {list: keyed, key: fileTarget},
+		c + "Secrets":              {list: keyed, key: fileTarget, value: fileText},
 		c + "Secrets[].SecretID":   {skip: true}, // the name is what people mean
 		c + "Secrets[].SecretName": {name: ".source"},
 		c + "Secrets[].File":       {name: "."},
 		c + "Secrets[].File.Name":  {name: ".target"},
 		c + "Secrets[].File.Mode":  {format: formatMode},
-		c + "Configs":              {list: keyed, key: fileTarget},
+		c + "Configs":              {list: keyed, key: fileTarget, value: fileText},
 		c + "Configs[].ConfigID":   {skip: true},
 		c + "Configs[].ConfigName": {name: ".source"},
 		c + "Configs[].File":       {name: "."},

@@ -84,6 +84,31 @@ func genericResource(v reflect.Value) string {
 	return strings.Join(parts, ",")
 }
 
+// fileText writes a secret or config as the long form in a Compose file has it,
+// without what is so anyway: {source: app_key, target: key, mode: 0400}.
+func fileText(v reflect.Value) *string {
+	v = reflect.Indirect(v)
+	var parts []string
+	add := func(name, value, otherwise string) {
+		if value != otherwise {
+			parts = append(parts, name+": "+value)
+		}
+	}
+	for _, name := range []string{"SecretName", "ConfigName"} {
+		if f := v.FieldByName(name); f.IsValid() {
+			add("source", f.String(), "")
+		}
+	}
+	if f := v.FieldByName("File"); !f.IsNil() {
+		f = f.Elem()
+		add("target", f.FieldByName("Name").String(), "")
+		add("uid", f.FieldByName("UID").String(), "0")
+		add("gid", f.FieldByName("GID").String(), "0")
+		add("mode", formatMode(f.FieldByName("Mode")), "0444")
+	}
+	return text("{" + strings.Join(parts, ", ") + "}")
+}
+
 // summary writes the fields of a struct that are set: {source: a, target: b}.
 func summary(v reflect.Value) string {
 	var parts []string

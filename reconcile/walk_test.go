@@ -241,3 +241,24 @@ func TestHashOfReferencesAndSecrets(t *testing.T) {
 		t.Error("a sensitive value does not change the hash")
 	}
 }
+
+// A secret or config that comes or goes is shown as a Compose file has it.
+func TestFileText(t *testing.T) {
+	live := swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{ContainerSpec: &swarm.ContainerSpec{
+		Secrets: []*swarm.SecretReference{{SecretID: "id", SecretName: "app_key", File: &swarm.SecretReferenceFileTarget{Name: "key", UID: "0", GID: "0", Mode: 0o444}}},
+	}}}
+	want := swarm.ServiceSpec{TaskTemplate: swarm.TaskSpec{ContainerSpec: &swarm.ContainerSpec{
+		Configs: []*swarm.ConfigReference{{ConfigName: "app_conf", File: &swarm.ConfigReferenceFileTarget{Name: "/etc/app", UID: "5", GID: "6", Mode: 0o400}}},
+	}}}
+	_, changes := mergeSpecs(live, want)
+	var got []string
+	for _, c := range changes {
+		got = append(got, c.String())
+	}
+	if diff := cmp.Diff([]string{
+		"secrets.key {source: app_key, target: key} -> (unset)",
+		`configs."/etc/app" (unset) -> {source: app_conf, target: /etc/app, uid: 5, gid: 6, mode: 0400}`,
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+}
