@@ -84,6 +84,24 @@ func TestGitPaths(t *testing.T) {
 	}
 }
 
+// In a folder, what must not be read is the trouble of its own stack.
+func TestGitPathsRefused(t *testing.T) {
+	o := newOrigin(t)
+	o.put("stacks/lfs.yaml", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n")
+	o.put("stacks/out.yaml", "-> /etc/passwd")
+	o.push("stacks/web.yaml", webSpec)
+	c := get(t, local(t, o, Git{Paths: []string{"stacks"}}))
+	if len(c.Inputs) != 3 {
+		t.Fatalf("inputs %v", c.Inputs)
+	}
+	for i, want := range []string{"stacks/lfs.yaml", "stacks/out.yaml", ""} {
+		_, err := spec.Load(t.Context(), c.Options(c.Inputs[i], spec.Options{}))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v: error %v", c.Inputs[i], err)
+		}
+	}
+}
+
 func TestGitRefs(t *testing.T) {
 	o := newOrigin(t)
 	first := o.push(Default, webSpec)

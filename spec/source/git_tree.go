@@ -189,8 +189,12 @@ func (t *gitTree) inputs(paths []string) ([]Input, error) {
 		for _, f := range found {
 			out = append(out, Input{Files: []string{f}})
 		}
-		if err := t.provideAll(found); err != nil {
-			return nil, err
+		// What must not be read is the trouble of the one stack.
+		var refused *spec.Refused
+		for _, f := range found {
+			if err := t.provide(f); err != nil && !errors.As(err, &refused) {
+				return nil, fmt.Errorf("spec %s: %w", f, err)
+			}
 		}
 	}
 	return out, nil
@@ -211,7 +215,8 @@ func (t *gitTree) specsIn(dir string) ([]string, error) {
 		if !isSpec(e.Name) {
 			continue
 		}
-		if at, err := t.find(name); err == nil && at.Mode.IsFile() {
+		var refused *spec.Refused
+		if at, err := t.find(name); err == nil && at.Mode.IsFile() || errors.As(err, &refused) {
 			out = append(out, name)
 		}
 	}
