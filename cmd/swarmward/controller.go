@@ -46,6 +46,9 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	if err := errors.Join(f.serveFlags.check(), f.triggerFlags.check(), f.lease.check()); err != nil {
 		return nil, err
 	}
+	if f.webhookSecret != "" && f.listen == "" {
+		return nil, errors.New("--webhook-secret-file: no webhook is taken where nothing is served: give --listen, such as :8080")
+	}
 	var err error
 	if c.schedule, err = trigger.ParseSchedule(f.schedule); err != nil {
 		return nil, err
