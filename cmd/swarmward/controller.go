@@ -66,6 +66,9 @@ func (a *app) controller(ctx context.Context, f runFlags) (*controller, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.stacks.troubled() {
+		c.poll.Now()
+	}
 	a.warnings(usable)
 	if c.domain, c.engine, err = a.reconciler("json"); err != nil {
 		return nil, err

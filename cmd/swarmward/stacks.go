@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func keyOf(in source.Input) string { return strings.Join(in.Files, ", ") }
 // every spec that it has, is of no use: that is the caller's mistake. Stacks
 // are what can be used already.
 func (s *stacks) begin(ctx context.Context) (usable []*spec.Stack, err error) {
-	checkout, err := s.source.Get(ctx)
+	checkout, err := s.first(ctx)
 	if checkout == nil {
 		return nil, err
 	}
@@ -68,6 +69,27 @@ func (s *stacks) begin(ctx context.Context) (usable []*spec.Stack, err error) {
 		return nil, errors.Join(errs...)
 	}
 	return usable, nil
+}
+
+// firstLook is how long a source may take at the start that has something from
+// an earlier time: the health check of the service waits little longer.
+const firstLook = 15 * time.Second
+
+func (s *stacks) first(ctx context.Context) (*source.Checkout, error) {
+	soon, cancel := context.WithTimeoutCause(ctx, firstLook, fmt.Errorf("no answer within %s", firstLook))
+	defer cancel()
+	checkout, err := s.source.Get(soon)
+	if checkout == nil && soon.Err() != nil && ctx.Err() == nil {
+		return s.source.Get(ctx)
+	}
+	return checkout, err
+}
+
+// troubled says whether the source could not be used when it was looked at last.
+func (s *stacks) troubled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trouble != ""
 }
 
 // refresh looks at the source again, has the stacks come and go, and those make

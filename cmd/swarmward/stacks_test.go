@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -157,4 +158,47 @@ func TestStacksThatCannotBegin(t *testing.T) {
 	if _, err := s.begin(t.Context()); err == nil || !strings.Contains(err.Error(), "put a *.yaml file into it") {
 		t.Errorf("begins with nothing: %v", err)
 	}
+}
+
+// silent is a source whose server takes what is sent and never answers.
+type silent struct {
+	kept    *source.Checkout
+	waits   []time.Duration
+	patient bool // the last Get could wait for ever
+}
+
+func (s *silent) Get(ctx context.Context) (*source.Checkout, error) {
+	began := time.Now()
+	if _, bounded := ctx.Deadline(); !bounded {
+		s.patient = true
+		return s.kept, errors.New("nobody there")
+	}
+	<-ctx.Done()
+	s.waits = append(s.waits, time.Since(began))
+	return s.kept, context.Cause(ctx)
+}
+
+// With something from an earlier time a controller begins soon, whatever the
+// server does; with nothing it waits for as long as a first fetch may take.
+func TestStacksBeginWithoutTheServer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(file, []byte("name: a\nservices: {web: {image: \"web:1\"}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		begin := func(r *silent) (*stacks, error) {
+			s := &stacks{source: r, log: slog.New(slog.DiscardHandler), told: func(time.Time, error) {}}
+			_, err := s.begin(t.Context())
+			return s, err
+		}
+		r := &silent{kept: &source.Checkout{Inputs: []source.Input{{Files: []string{file}}}}}
+		s, err := begin(r)
+		if err != nil || r.patient || len(r.waits) != 1 || r.waits[0] != firstLook || !s.troubled() {
+			t.Errorf("begins after %v with error %v", r.waits, err)
+		}
+		r = &silent{}
+		if _, err := begin(r); err == nil || !r.patient {
+			t.Errorf("with nothing it waits %v, error %v", r.waits, err)
+		}
+	})
 }
