@@ -50,3 +50,22 @@ func TestPoll(t *testing.T) {
 		}
 	})
 }
+
+// Many that began together do not stay together.
+func TestPollJitter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took := map[time.Duration]bool{}
+		last := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		Poll{Every: time.Minute, Do: func(context.Context) {
+			d := time.Since(last)
+			if took[d], last = true, time.Now(); d < 54*time.Second || d > time.Minute {
+				t.Errorf("after %s", d)
+			}
+		}}.Run(ctx, nil)
+		if len(took) < 10 {
+			t.Errorf("in an hour it took %v", took)
+		}
+	})
+}

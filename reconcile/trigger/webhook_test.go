@@ -172,6 +172,11 @@ func TestWebhookWindow(t *testing.T) {
 		if got := newTaker(secret).send(strings.NewReader(push), headers...); got != 401 {
 			t.Errorf("after the window: %d", got)
 		}
+		at = strconv.FormatInt(time.Now().Add(window+time.Second).Unix(), 10)
+		headers = []string{"X-Swarmward-Timestamp: " + at, "X-Swarmward-Signature: sha256=" + hexMac(at, ".", push)}
+		if got := w.send(strings.NewReader(push), headers...); got != 401 {
+			t.Errorf("before the window: %d", got)
+		}
 	})
 }
 
