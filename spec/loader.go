@@ -22,7 +22,9 @@ type Loader struct {
 	mu     sync.Mutex
 	inputs []string          // of the last load: absolute paths, also of what was looked for in vain
 	root   string            // that they may lie in
-	hash   [sha256.Size]byte // of the options and the inputs that stack was made from
+	hash   [sha256.Size]byte // of the options and the inputs of the last load
+	loaded bool              // there was one, good or not
+	tried  *Commit           // that it was of
 	stack  *Stack            // nil: nothing that could be given again
 	watch  []string          // what Inputs tells
 }
@@ -39,15 +41,17 @@ func (l *Loader) Load(ctx context.Context, o Options) (*Stack, error) {
 		return l.stack, nil
 	}
 	stack, inputs, err := load(ctx, o)
-	l.inputs, l.root, l.stack = inputs, o.Root, nil
+	// The hash was taken before anything was read, so what changes meanwhile is
+	// noticed next time. The first load only tells what there is to hash.
+	known := l.inputs
+	l.inputs, l.root, l.stack, l.hash, l.tried, l.loaded = inputs, o.Root, nil, before, o.Commit, true
 	if err != nil {
+		l.inputs = sorted(slices.Concat(known, whole(o, o.Files), whole(o, o.EnvFiles)))
 		l.watch = sorted(slices.Concat(l.watch, mutable(o, o.Files), o.EnvFiles))
 		return nil, err
 	}
 	l.watch = mutable(o, inputs)
-	// The hash was taken before anything was read, so what changes meanwhile is
-	// noticed next time. The first load only tells what there is to hash.
-	l.stack, l.hash = stack, before
+	l.stack = stack
 	return stack, nil
 }
 
@@ -60,11 +64,29 @@ func (l *Loader) Inputs() []string {
 	return l.watch
 }
 
-// Stale says whether Load would load anew.
+// Stale says whether Load would come to something else than the last time, as far
+// as is known: of a load that failed, not all that it depends on. Load tries that
+// again each time.
 func (l *Loader) Stale(o Options) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stack == nil || hashInputs(o, l.root, l.inputs) != l.hash
+	failed := l.stack == nil
+	return !l.loaded || failed && !sameCommit(l.tried, o.Commit) || hashInputs(o, l.root, l.inputs) != l.hash
+}
+
+// whole are the paths, absolute.
+func whole(o Options, paths []string) []string {
+	out := slices.Clone(paths)
+	files, err := newAccess(o)
+	if err != nil {
+		return out
+	}
+	for i, path := range out {
+		if full, err := files.full(path); err == nil {
+			out[i] = full
+		}
+	}
+	return out
 }
 
 // mutable are the paths that do not lie in Root.

@@ -233,6 +233,9 @@ func TestInputsOfABrokenSpec(t *testing.T) {
 	if diff := cmp.Diff([]string{main}, l.Inputs()); diff != "" || !l.Stale(o) {
 		t.Errorf("of a file that is not there (-want +got):\n%s", diff)
 	}
+	if _, err := l.Load(t.Context(), o); err == nil || l.Stale(o) {
+		t.Errorf("a file that is not there has changed: %v", err)
+	}
 	write(part, "services: {web: {image: nginx}}\n")
 	write(main, "name: a\ninclude: [part.yaml]\n")
 	for range 2 { // the first one tells what there is to hash
@@ -254,5 +257,17 @@ func TestInputsOfABrokenSpec(t *testing.T) {
 	}
 	if diff := cmp.Diff(whole, l.Inputs()); diff != "" {
 		t.Errorf("after it broke (-want +got):\n%s", diff)
+	}
+	if l.Stale(o) {
+		t.Error("it broke once, and has changed ever since")
+	}
+	at := o
+	at.Commit = &spec.Commit{ID: "another"}
+	if !l.Stale(at) {
+		t.Error("another commit may have what this one lacks, wherever that is")
+	}
+	write(part, "services: {web: {image: nginx}}\n")
+	if !l.Stale(o) {
+		t.Error("it is whole again, and would not be loaded")
 	}
 }

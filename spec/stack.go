@@ -124,7 +124,7 @@ type Settings struct {
 	OnCheckFailure string  // report (default) or rollback
 	Ignore         []string
 	Images         Images
-	Prune          bool // default true
+	Prune          bool          // default true
 	Allow          []string      // of AllowPruneAll, each once
 	Timeout        time.Duration // convergence, per service; 0: derived from its update config, 5m at least
 	Lint           Lint
