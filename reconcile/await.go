@@ -63,8 +63,15 @@ func (w *watch) last() *Observed {
 }
 
 // await waits until the service has converged, cannot, or has used up its
-// time. It fails with errNotConverged after it noted the verdict.
-func (p *pass) await(ctx context.Context, s spec.Service) error {
+// time. It fails with errNotConverged after it noted the verdict; one that is
+// interrupted notes how far the service was when it was seen last.
+func (p *pass) await(ctx context.Context, s spec.Service) (err error) {
+	last := Verdict{State: Progressing, Reason: "interrupted", Message: "not looked at yet"}
+	defer func() {
+		if err != nil && ctx.Err() != nil && !errors.Is(err, errNotConverged) {
+			p.note(s, last)
+		}
+	}()
 	began, said, lastSaid := time.Now(), "", time.Time{}
 	var failing, asked time.Time // idle: the view that the plan was made from will do
 	if !p.idle {
@@ -92,6 +99,7 @@ func (p *pass) await(ctx context.Context, s spec.Service) error {
 			if v.State != Progressing {
 				return p.settle(ctx, s, v, seen)
 			}
+			last = v
 			if limit := deadline(p.stack.Settings.Timeout, seen.Services[s.Spec.Name].Spec, v.Desired); time.Since(began) > limit {
 				v.State, v.Message = Failed, fmt.Sprintf("not converged within %s: %s", limit, v.Message)
 				return p.settle(ctx, s, v, seen)
@@ -145,16 +153,22 @@ func (p *pass) settle(ctx context.Context, s spec.Service, v Verdict, seen *Obse
 			}
 		}
 	}
-	v.Message, _ = p.redact(v.Message)
-	p.mu.Lock()
-	p.out.Verdicts[s.Key] = v
-	p.mu.Unlock()
+	v = p.note(s, v)
 	if v.State == Failed {
 		p.report(Event{PhaseConverge, s.Key, "failed", v.Message})
 		return fmt.Errorf("service %s: %w", s.Key, errNotConverged)
 	}
 	p.report(Event{PhaseConverge, s.Key, "done", v.Message})
 	return nil
+}
+
+// note a verdict in the outcome.
+func (p *pass) note(s spec.Service, v Verdict) Verdict {
+	v.Message, _ = p.redact(v.Message)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out.Verdicts[s.Key] = v
+	return v
 }
 
 // The least time that a service has to converge, and what an image may take to

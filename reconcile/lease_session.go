@@ -75,7 +75,10 @@ func living(configs map[string]swarm.Config, id string) (session, bool) {
 		return session{}, false
 	}
 	var s session
-	_ = json.Unmarshal([]byte(c.Spec.Labels[LabelSession]), &s) // what cannot be read lives
+	if json.Unmarshal([]byte(c.Spec.Labels[LabelSession]), &s) != nil {
+		// Its holder writes it anew when it lives, and else it ends as others do.
+		s = session{Holder: "somebody whose session cannot be read", TTL: sessionTTL.Milliseconds()}
+	}
 	return s, true
 }
 

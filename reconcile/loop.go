@@ -211,7 +211,7 @@ func (l *Loop) log(stack *spec.Stack, o *Outcome) {
 		stack = o.At
 	}
 	for _, s := range stack.Services {
-		if v, ok := o.Verdicts[s.Key]; ok && v.State != Converged {
+		if v, ok := o.Verdicts[s.Key]; ok && v.State != Converged && v.Reason != "missing" { // that was told as drift
 			log.Error("not converged", "service", s.Key, "reason", v.Reason, "message", v.Message, "remedy", v.Remedy)
 		}
 	}

@@ -203,7 +203,8 @@ func TestCheckAsksTheEngineAgain(t *testing.T) {
 	})
 }
 
-// Whoever ends a pass is told so, and not that the services failed.
+// Whoever ends a pass is told so, and what was not seen to converge, and not that
+// it failed.
 func TestInterruptedAwait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFlaky(newFake())
@@ -211,7 +212,7 @@ func TestInterruptedAwait(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		o := (&Reconciler{Engine: progressing{f}, Prober: fakeProber(passing)}).Pass(ctx, pair())
-		if v, judged := o.Verdicts["back"]; o.ExitCode() != ExitError || judged || !errors.Is(o.Err, context.DeadlineExceeded) {
+		if v := o.Verdicts["back"]; o.ExitCode() != ExitError || v.State != Progressing || v.Reason != "interrupted" || !errors.Is(o.Err, context.DeadlineExceeded) {
 			t.Errorf("exit %d: %v, %+v", o.ExitCode(), o.Err, v)
 		}
 	})

@@ -15,9 +15,7 @@ type Trial struct {
 	// Attempted: the memory's attempt is this very revision's. It has not proved
 	// itself since it was begun.
 	Attempted bool
-	// Kept: the pass kept the Swarm at a record, instead of the spec.
-	Kept    bool
-	Records []Record // newest first
+	Records   []Record // newest first
 	// Before is how the checks were before the pass, as far as anybody watched.
 	Before map[string]CheckStatus
 	// Gone is the error that says why the last record cannot be gone back to; nil:
@@ -34,15 +32,15 @@ type Answer struct {
 }
 
 // Decide says whether to go back to the last verified record after a pass: only
-// for a fault of the revision itself, and never twice. It is a function of its
-// argument.
+// for a fault of the revision itself. Who keeps the Swarm at a record does not ask:
+// it never goes back twice. It is a function of its argument.
 func Decide(t Trial) Answer {
 	why := t.faults()
 	if t.Mode != "rollback" || why == "" {
 		return Answer{}
 	}
 	for _, rule := range []func(*Trial) string{
-		(*Trial).twice, (*Trial).nothing, (*Trial).proved, (*Trial).later, (*Trial).gone,
+		(*Trial).nothing, (*Trial).proved, (*Trial).later, (*Trial).gone,
 	} {
 		if not := rule(&t); not != "" {
 			return Answer{Why: why, Not: not}
@@ -75,14 +73,6 @@ func (t *Trial) faults() string {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
-}
-
-// twice: what does not work at the record either will not work by going back.
-func (t *Trial) twice() string {
-	if !t.Kept {
-		return ""
-	}
-	return "it does not work at the record that the stack was taken back to either, so this is not the revision's fault alone"
 }
 
 func (t *Trial) nothing() string {

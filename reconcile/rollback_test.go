@@ -66,7 +66,6 @@ func TestDecide(t *testing.T) {
 		{"the same, and nobody watched", undecided, 0, another},
 		{"the same, and a service does not come up", func(t *Trial) { undecided(t); t.Outcome.Verdicts = down("crash_looping"); t.Outcome.Checks = nil }, 0, another},
 
-		{"the check fails at the record, too", func(t *Trial) { t.Kept = true }, 0, "either"},
 		{"nothing was verified yet", func(t *Trial) { t.Records = nil }, 0, x + ": no revision of this stack has been verified yet"},
 		{"nothing was verified yet, and nothing attempted", func(t *Trial) { t.Records, t.Attempted, t.Memory = nil, false, Memory{} }, 0, x},
 		{"a secret is gone", func(t *Trial) { t.Gone = errors.New("cannot roll back to 3: secret web_password.r2 is gone") }, 0, x + " to 3: secret web_password.r2 is gone"},

@@ -145,12 +145,17 @@ func (o *Outcome) rest() []Change {
 	})
 }
 
+// notBegun: it failed before it knew how things are, or what it remembers of them.
+func (o *Outcome) notBegun() bool {
+	return o.Err != nil && (o.Plan == nil || len(o.Verdicts)+len(o.Applied) == 0)
+}
+
 func (o *Outcome) synced() Condition {
 	c := Condition{Type: ConditionSynced, Status: ConditionFalse}
 	rest := o.rest()
 	blocked := slices.IndexFunc(rest, func(c Change) bool { return c.Action == ActionBlocked })
 	switch {
-	case o.Err != nil && (o.Plan == nil || len(o.Verdicts) == 0): // it was not begun
+	case o.notBegun():
 		c.Status, c.Reason, c.Message = ConditionUnknown, "error", o.Err.Error()
 	case o.Plan == nil:
 		c.Status, c.Reason, c.Message = ConditionUnknown, "no_spec", "nothing is at hand to compare it with: neither a spec nor a record"
@@ -222,7 +227,9 @@ func (o *Outcome) verified(stack *spec.Stack) Condition {
 
 func (o *Outcome) suspended() Condition {
 	c := Condition{Type: ConditionSuspended, Status: ConditionFalse, Reason: "not_suspended"}
-	if s := o.Suspended; s != nil {
+	if s := o.Suspended; s == nil && o.notBegun() {
+		c.Status, c.Reason = ConditionUnknown, "not_known"
+	} else if s != nil {
 		c.Status, c.Reason, c.Message, c.Since = ConditionTrue, "suspended", s.text(), s.At
 		c.Remedy = "`swarmward resume " + o.Stack + "` lets swarmward write again"
 	}
@@ -231,7 +238,9 @@ func (o *Outcome) suspended() Condition {
 
 func (o *Outcome) held() Condition {
 	c := Condition{Type: ConditionHeld, Status: ConditionFalse, Reason: "not_held"}
-	if h := o.Held; h != nil {
+	if h := o.Held; h == nil && o.notBegun() {
+		c.Status, c.Reason = ConditionUnknown, "not_known"
+	} else if h != nil {
 		c.Status, c.Reason, c.Message, c.Since, c.ObservedRevision = ConditionTrue, "held", h.text(), h.Since, h.Revision
 		c.Remedy = "correct the spec, or `swarmward resume " + o.Stack + "` to try the same again"
 	} else if o.Answer.Not != "" {

@@ -81,8 +81,8 @@ app @ 4f2c1ab   not known
   Synced      unknown  docker: no Engine answers at unix:///var/run/docker.sock
   Converged   unknown  no service was looked at
   Verified    unknown  no check was run
-  Suspended   false
-  Held        false
+  Suspended   unknown
+  Held        unknown
 
 `},
 	} {
