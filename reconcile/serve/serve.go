@@ -6,6 +6,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -106,12 +107,21 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
 	want := r.URL.Query().Get("stack")
+	failed := ""
 	for _, e := range s.Board.entries() {
-		if (want == "" || want == e.stack.Name) && e.outcome.Plan != nil {
+		switch o := e.outcome; {
+		case want != "" && want != e.stack.Name:
+		case o.Plan != nil:
 			w.Header().Set("Content-Type", "application/json")
-			_ = render.PlanJSON(w, e.outcome.Plan)
+			_ = render.PlanJSON(w, o.Plan)
 			return
+		case o.Err != nil:
+			failed = fmt.Sprintf("the last pass of stack %s came to no plan: %s", e.stack.Name, o.Err)
 		}
+	}
+	if failed != "" {
+		fail(w, http.StatusServiceUnavailable, failed)
+		return
 	}
 	fail(w, http.StatusNotFound, "no plan of such a stack yet")
 }

@@ -105,6 +105,9 @@ func TestRoutes(t *testing.T) {
 	if code, _ := get("/readyz"); code != 503 {
 		t.Errorf("ready although no pass reached the Swarm: %d", code)
 	}
+	if code, body := get("/api/v1/plan"); code != 503 || !strings.Contains(body, "no Engine") {
+		t.Errorf("the plan of a pass that failed: %d %s", code, body)
+	}
 	s.Board.Post(whatrack(), &reconcile.Outcome{Stack: "whatrack", Plan: &reconcile.Plan{Stack: "whatrack"}})
 	for path, want := range map[string]int{
 		"/readyz": 200, "/api/v1/plan": 200, "/api/v1/plan?stack=whatrack": 200, "/api/v1/plan?stack=other": 404,
