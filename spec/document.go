@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -41,6 +42,12 @@ func (d *document) at(n *yaml.Node) position {
 	return position{file: d.name, line: n.Line, column: n.Column}
 }
 
+// missing is the error of what there is not.
+type missing string
+
+func (m missing) Error() string { return string(m) + ": no such file" }
+func (missing) Unwrap() error   { return os.ErrNotExist }
+
 // readDocument reads a file; it is not parsed yet.
 func readDocument(name, dir string, files *access) (*document, error) {
 	abs, err := files.full(name)
@@ -53,7 +60,7 @@ func readDocument(name, dir string, files *access) (*document, error) {
 	data, err := os.ReadFile(abs)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("spec %s: no such file: %w", name, os.ErrNotExist)
+		return nil, missing("spec " + name)
 	case err != nil:
 		return nil, fmt.Errorf("spec %s: cannot be read: %w", name, reason(err))
 	}
@@ -117,6 +124,10 @@ func (d *document) syntaxError(r *report, err error) {
 		r.fail("yaml", position{d.name, line, column}, "", "the line is indented with a tab", "YAML wants spaces")
 		return
 	}
+	if line, column := d.invalidText(); line > 0 {
+		r.fail("yaml", position{d.name, line, column}, "", "this is no UTF-8 text", "save the file as UTF-8")
+		return
+	}
 	if m := yamlAnchor.FindStringSubmatch(err.Error()); m != nil {
 		line, column := d.alias(m[1])
 		r.fail("yaml", position{d.name, line, column}, "", "there is no anchor "+m[1]+" before this alias", "write &"+m[1]+" where its value begins, in this file and above")
@@ -130,6 +141,20 @@ func (d *document) syntaxError(r *report, err error) {
 		text = strings.TrimPrefix(strings.Replace(text, m[0], "", 1), ": ")
 	}
 	r.fail("yaml", p, "", "not valid YAML: "+strings.TrimSpace(text), "check indentation, quotes and colons on this line and the one before")
+}
+
+// invalidText is where the file is not UTF-8, if it is not.
+func (d *document) invalidText() (line, column int) {
+	for i, l := range bytes.Split(d.data, []byte("\n")) {
+		for at := 0; at < len(l); {
+			r, size := utf8.DecodeRune(l[at:])
+			if r == utf8.RuneError && size == 1 {
+				return i + 1, utf8.RuneCount(l[:at]) + 1
+			}
+			at += size
+		}
+	}
+	return 0, 0
 }
 
 // alias is where the file first names that anchor.

@@ -154,7 +154,7 @@ func (e environment) add(file string, data []byte, err error, over environment) 
 	case errors.As(err, &refused):
 		return fmt.Errorf("env file %s: %w", file, err)
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("env file %s: no such file: %w", file, os.ErrNotExist)
+		return missing("env file " + file)
 	case err != nil:
 		return fmt.Errorf("env file %s: cannot be read: %w", file, reason(err))
 	}

@@ -54,7 +54,7 @@ func TestLoadErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := spec.Load(t.Context(), tt.o)
 			var invalid *spec.Invalid
-			if err == nil || errors.As(err, &invalid) || !strings.HasPrefix(err.Error(), tt.want) {
+			if err == nil || errors.As(err, &invalid) || !strings.HasPrefix(err.Error(), tt.want) || strings.Contains(err.Error(), "does not exist") {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
@@ -242,5 +242,14 @@ func BenchmarkLoadExample(b *testing.B) {
 		if _, err := spec.Load(b.Context(), spec.Options{Files: []string{"../desired-state.yaml"}, Environ: exampleEnv}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What is no text has a place, too.
+func TestNoText(t *testing.T) {
+	write(t, map[string]string{"spec.yaml": "name: a\nservices:\n  w: {image: \"é\xff:1\"}\n"})
+	_, err := spec.Load(t.Context(), spec.Options{Files: []string{"spec.yaml"}})
+	if err == nil || !strings.Contains(err.Error(), "spec.yaml:3:16: this is no UTF-8 text") {
+		t.Errorf("got %v", err)
 	}
 }

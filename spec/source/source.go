@@ -91,6 +91,12 @@ func Paths(args []string) ([]Input, error) {
 // errNone is that folders hold no spec.
 var errNone = errors.New("put one there for each stack, or name a file with -f FILE")
 
+// missing is the error of a file that is not there, whole.
+type missing string
+
+func (m missing) Error() string { return string(m) }
+func (missing) Unwrap() error   { return fs.ErrNotExist }
+
 // find is Paths without a look into the files.
 func find(args []string) ([]Input, error) {
 	if len(args) == 0 {
@@ -101,9 +107,9 @@ func find(args []string) ([]Input, error) {
 		info, err := os.Stat(arg)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && arg == Default:
-			return nil, fmt.Errorf("spec %s: no such file: it is read when no other is named; name yours with -f FILE: %w", arg, fs.ErrNotExist)
+			return nil, missing(fmt.Sprintf("spec %s: no such file: it is read when no other is named; name yours with -f FILE", arg))
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("spec %s: no such file: correct -f FILE; the default is %s: %w", arg, Default, fs.ErrNotExist)
+			return nil, missing(fmt.Sprintf("spec %s: no such file: correct -f FILE; the default is %s", arg, Default))
 		case err != nil:
 			return nil, fmt.Errorf("spec %s: cannot be read: %w", arg, reason(err))
 		case info.IsDir():
