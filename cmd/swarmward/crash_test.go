@@ -235,7 +235,8 @@ func TestCrash(t *testing.T) {
 }
 
 // The same on a real Engine, for a sample: as many calls as a minute allows, and
-// one of each kind at least.
+// one of each kind at least. SWARMWARD_CRASH=all takes every scenario, with every
+// write and some other calls of it, to its end.
 func TestCrashOnEngine(t *testing.T) {
 	t.Parallel()
 	lab := sharedLab(t)
@@ -243,9 +244,19 @@ func TestCrashOnEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newField(t, lab.Nodes[0].Host)
-	f.poll, f.until = time.Second, time.Now().Add(time.Minute)
+	all := os.Getenv("SWARMWARD_CRASH") == "all"
+	if f.poll = time.Second; !all {
+		f.until = time.Now().Add(time.Minute)
+	}
 	f.base.Redis, f.base.App, f.base.AppNext, f.base.Resolve = "redis:7.4.6", "busybox:lab", "busybox:next", "never"
 	for _, s := range scenarios() {
+		if s.name == "image" { // the Engine has no other Redis
+			continue
+		}
+		if s.writes = all; all {
+			f.lanes = append(f.lanes, lane{s, kill, 1, 7}, lane{s, breakage(swarmlab.Cut), 1, 7})
+			continue
+		}
 		switch s.name {
 		case "first deploy", "prune":
 			f.lanes = append(f.lanes, lane{s, kill, 12, 15})
