@@ -41,8 +41,11 @@ const (
 	settleMost    = 6 * time.Second  // on a node that takes long to start a task
 	settleAfter   = 12 * time.Second // once it has failed before
 	unschedulable = 20 * time.Second
-	loopFailures  = 3
-	loopWindow    = 5 * time.Minute
+	// Nothing is allocated while the managers elect a leader, for some 13 s, and
+	// until the new one has begun.
+	unallocated  = 45 * time.Second
+	loopFailures = 3
+	loopWindow   = 5 * time.Minute
 )
 
 // Judge says how far the service is at now. since is when this pass last wrote
@@ -314,7 +317,7 @@ func (j *judging) missing() *Verdict {
 		}
 		v.TaskID = t.ID
 		v.Message += ", " + string(t.Status.State)
-		if t.Status.State == swarm.TaskStateNew && j.now.Sub(t.CreatedAt) > unschedulable {
+		if t.Status.State == swarm.TaskStateNew && j.now.Sub(t.CreatedAt) > unallocated {
 			return j.unallocated(v)
 		}
 		if t.Status.Err == "" {

@@ -131,7 +131,7 @@ func TestJudge(t *testing.T) {
 		{"global, one node down", scene{spec: global, down: true, tasks: []swarm.Task{task("a", "running", time.Minute)}}, ago(time.Minute), Converged, "converged", "1 of 1 running"},
 		{"global, and no node may", scene{spec: nowhere}, ago(time.Minute), Converged, "converged", "none is active and meets its constraints"},
 		{"no address for it", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "new", time.Minute)}}, ago(2 * time.Minute), Failed, "not_allocated", "subnet of a network overlaps"},
-		{"no address for it yet", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "new", time.Second)}}, ago(2 * time.Minute), Progressing, "starting", "0 of 1 running, new"},
+		{"no address for it yet, while a leader is elected", scene{spec: replicated(1), tasks: []swarm.Task{task("a", "new", 30*time.Second)}}, ago(2 * time.Minute), Progressing, "starting", "0 of 1 running, new"},
 		{"job that may not try again", scene{spec: job, tasks: []swarm.Task{task("a", "complete", time.Hour, ofJob), fail("b", time.Hour)}}, time.Time{}, Failed, "job_failed", "1 of 2 completed, and its restart policy allows no more tries: " + exit1},
 		{"job that failed before it was changed", scene{spec: job, stale: map[string]bool{"b": true}, tasks: []swarm.Task{fail("b", time.Hour)}}, ago(time.Millisecond), Progressing, "job_running", "0 of 2 completed"},
 		{"job runs", scene{spec: job, tasks: []swarm.Task{task("a", "complete", time.Minute, ofJob), task("b", "running", time.Minute, ofJob)}}, ago(time.Hour), Progressing, "job_running", "1 of 2 completed"},

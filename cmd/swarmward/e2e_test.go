@@ -367,7 +367,7 @@ func (o *operator) nothingLeaked() {
 	}
 	for _, s := range []string{"whatrack_redis", "whatrack_centrifugo"} {
 		all["tasks of "+s] = o.docker("inspect", strings.Fields(o.docker("service", "ps", "-q", s))[0])
-		all["logs of "+s] = o.docker("service", "logs", "--tail", "2000", s)
+		all["logs of "+s] = o.containerLogs("name=" + s)
 		all["processes of "+s] = o.docker("top", strings.Fields(o.docker("ps", "-q", "--filter", "name="+s))[0], "-o", "pid,args")
 	}
 	if len(o.said.String()) < 1000 {

@@ -122,6 +122,22 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
+// containerLogs are those of the containers that the filter finds, also of ended
+// ones. `docker service logs` of an Engine 20.10 may wait for ever for a task that
+// is gone.
+func (o *operator) containerLogs(filter string) string {
+	o.t.Helper()
+	var all strings.Builder
+	for _, id := range strings.Fields(o.docker("ps", "-aq", "--filter", filter)) {
+		out, err := o.node.Command(o.t.Context(), "docker", "logs", "--tail", "2000", id).CombinedOutput() // both streams
+		if err != nil && !strings.Contains(string(out), "No such container") {
+			o.t.Fatalf("docker logs %s: %v: %s", id, err, out)
+		}
+		all.Write(out)
+	}
+	return all.String()
+}
+
 // clear removes a stack and all that it leaves, volumes included.
 func (o *operator) clear(stack string) {
 	o.t.Helper()

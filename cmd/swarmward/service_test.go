@@ -164,14 +164,7 @@ func (s *inside) container() string {
 	return s.docker("ps", "-q", "--filter", "name="+s.service(), "--filter", "health=healthy")
 }
 
-func (s *inside) logs() string { // on stderr
-	s.t.Helper()
-	out, err := s.node.Command(s.t.Context(), "docker", "service", "logs", s.service()).CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("%v: %s", err, out)
-	}
-	return string(out)
-}
+func (s *inside) logs() string { return s.containerLogs("name=" + s.service()) }
 
 func (s *inside) verified() {
 	s.t.Helper()
