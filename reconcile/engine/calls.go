@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -32,17 +33,24 @@ func (e *Engine) observed() (last client.Opt, complete func()) {
 	return last, func() { own.Transport = &hasty{&repeats{&observer{own.Transport, e}}, e} }
 }
 
+// streamOpen is the context key of what is to know that the stream of events is
+// there: the client returns before it says that it is not.
+type streamOpen struct{}
+
 type observer struct {
 	http.RoundTripper
 	engine *Engine
 }
 
 func (o *observer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if o.engine.Called == nil {
-		return o.RoundTripper.RoundTrip(r)
-	}
 	began := time.Now()
 	res, err := o.RoundTripper.RoundTrip(r)
+	if open, ok := r.Context().Value(streamOpen{}).(*atomic.Bool); ok && err == nil && res.StatusCode < 300 && strings.HasSuffix(r.URL.Path, "/events") {
+		open.Store(true)
+	}
+	if o.engine.Called == nil {
+		return res, err
+	}
 	call := Call{Operation: operation(r.Method, r.URL.Path), Took: time.Since(began)}
 	if err == nil {
 		call.Code = res.StatusCode

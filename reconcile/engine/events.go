@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
@@ -26,11 +27,10 @@ func (e *Engine) Follow(ctx context.Context, connected func(), hear func(kind re
 	for _, a := range []events.Action{events.ActionCreate, events.ActionUpdate, events.ActionRemove, events.ActionDestroy} {
 		kinds.Add("event", string(a))
 	}
-	messages, errs := e.api.Events(ctx, events.ListOptions{Filters: kinds})
-	select {
-	case err := <-errs:
-		return e.explain("events", err)
-	default:
+	var open atomic.Bool
+	messages, errs := e.api.Events(context.WithValue(ctx, streamOpen{}, &open), events.ListOptions{Filters: kinds})
+	if !open.Load() {
+		return e.explain("events", cmp.Or(<-errs, io.EOF))
 	}
 	connected()
 	for {
