@@ -59,6 +59,29 @@ func TestWindowsOfALoop(t *testing.T) {
 	})
 }
 
+// A stack that is not there before its first window is drift, and no service of
+// it has failed.
+func TestBeforeTheFirstWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		ctx, cancel := context.WithCancel(t.Context())
+		l := &Loop{
+			Reconciler: &Reconciler{Engine: newFake(), Differ: Differ{Fingerprints: &Fingerprints{}}, Prober: fakeProber(passing)},
+			Load: func(context.Context) (*spec.Stack, error) {
+				s := pair()
+				s.Settings.Windows = spec.Windows{{Schedule: "0 2 * * *", Duration: time.Hour, Timezone: "UTC"}}
+				return s, nil
+			},
+			Log:  slog.New(slog.NewTextHandler(&log, nil)),
+			Done: func(*spec.Stack, *Outcome) { cancel() },
+		}
+		l.Run(ctx, nil)
+		if said := log.String(); !strings.Contains(said, "msg=drift") || strings.Contains(said, "not converged") {
+			t.Errorf("the log: %s", said)
+		}
+	})
+}
+
 func TestShutText(t *testing.T) {
 	s := pair()
 	s.Settings.Windows = spec.Windows{{Schedule: "0 2 * * *", Duration: 3 * time.Hour, Timezone: "Europe/Berlin"}}
